@@ -1,4 +1,4 @@
-"""Checks of what a user hands in: every message names the argument, what was got, and the remedy."""
+"""Checks of what a user hands in; each message names the argument, what was got, the remedy."""
 
 from __future__ import annotations
 
