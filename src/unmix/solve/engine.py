@@ -1,0 +1,184 @@
+"""Shared driver of the exact solvers: project, pivot, hand stragglers to the active set."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import ArrayLike, NDArray
+
+from unmix.checks import InputError, check_endmembers
+from unmix.parallel import over_pixels
+from unmix.solve.active_set import active_set
+from unmix.solve.pivot import TABLE_MAX, make_table, pivot_general, pivot_table
+from unmix.solve.project import project_rows
+from unmix.solve.quadratic import Quadratic, factor
+
+__all__ = ["as_pixels", "solve_all"]
+
+_BLOCK = 256  # pixels projected before they are pivoted: their coefficients stay in cache
+_CONDITION_MAX = 1e5  # above it H (cond²) has lost the digits that 1e-5 of an abundance needs
+_FLOAT32_ERROR = 5e-7  # largest rounding of a⁰ that float32 sums may cause
+
+
+@njit(nogil=True, cache=True)
+def _finish(v: Any, held: Any, one: bool, out: Any, i: int) -> None:
+    """Clip, renormalise (FCLS) and store."""
+    total = 0.0
+    for k in range(len(v)):
+        if held[k] or v[k] < 0.0:
+            v[k] = 0.0
+        total += v[k]
+    scale = 1.0 / total if one else 1.0
+    for k in range(len(v)):
+        out[i, k] = v[k] * scale
+
+
+@njit(nogil=True, cache=True)
+def _run_table(
+    X: Any, W: Any, centre: Any, mean: Any, table: Any, usable: Any, scale: float, one: bool,
+    out: Any, todo: Any, start: int, stop: int,
+) -> int:  # fmt: skip
+    n_members = len(mean)
+    C = np.empty((_BLOCK, n_members), W.dtype)
+    a0, v = np.empty(n_members), np.empty(n_members)
+    held = np.zeros(n_members, np.bool_)
+    pivoted = 0
+    for begin in range(start, stop, _BLOCK):
+        end = min(begin + _BLOCK, stop)
+        project_rows(X, W, centre, C, begin, end)
+        for i in range(begin, end):
+            finite = True
+            for k in range(n_members):
+                a0[k] = C[i - begin, k] + mean[k]
+                finite = finite and np.isfinite(a0[k])
+            code = pivot_table(a0, table, usable, scale, v) if finite else -2
+            pivoted += code != 0
+            todo[i] = code < 0
+            if not finite:
+                todo[i] = 2
+            for k in range(n_members):
+                held[k] = (code >> k) & 1
+            _finish(v, held, one, out, i)
+    return pivoted
+
+
+@njit(nogil=True, cache=True)
+def _run_general(
+    X: Any, W: Any, centre: Any, mean: Any, H: Any, G: Any, one: bool,
+    out: Any, todo: Any, start: int, stop: int,
+) -> int:  # fmt: skip
+    n_members = len(mean)
+    C = np.empty((_BLOCK, n_members), W.dtype)
+    a0, v = np.empty(n_members), np.empty(n_members)
+    held = np.zeros(n_members, np.bool_)
+    work = (
+        np.empty((n_members, n_members)),
+        np.empty(n_members),
+        np.empty(n_members),
+        np.empty(n_members, np.int64),
+    )
+    pivoted = 0
+    for begin in range(start, stop, _BLOCK):
+        end = min(begin + _BLOCK, stop)
+        project_rows(X, W, centre, C, begin, end)
+        for i in range(begin, end):
+            finite = True
+            for k in range(n_members):
+                a0[k] = C[i - begin, k] + mean[k]
+                finite = finite and np.isfinite(a0[k])
+            steps = pivot_general(a0, H, G, one, held, v, work) if finite else 0
+            pivoted += steps != 0
+            todo[i] = steps < 0
+            if not finite:
+                todo[i] = 2
+            _finish(v, held, one, out, i)
+    return pivoted
+
+
+def as_pixels(X: ArrayLike, name: str = "X") -> NDArray[np.floating]:
+    """X as a C-contiguous float array of shape (pixel, band): no copy when it already is one.
+
+    >>> as_pixels([[[1, 2], [3, 4]]]).shape
+    (2, 2)
+    """
+    array = np.asarray(X)
+    if array.dtype not in (np.float32, np.float64):
+        if array.dtype.kind not in "iufb":
+            raise InputError(f"{name}: got dtype {array.dtype}; give real numbers")
+        array = array.astype(np.float64)
+    if array.ndim < 1 or array.size == 0:
+        raise InputError(f"{name}: got shape {array.shape}; give (..., band) with pixels in it")
+    return np.ascontiguousarray(array.reshape(-1, array.shape[-1]))
+
+
+def _sum_dtype(problem: Quadratic, X: NDArray[np.floating]) -> type:
+    """float32 sums when their rounding stays below `_FLOAT32_ERROR` of an abundance.
+
+    The choice looks at the endmembers alone, so a pixel's answer does not depend on its company.
+    """
+    if X.dtype != np.float32:
+        return np.float64
+    spread = np.abs(problem.E - problem.centre).max(axis=1)
+    rounding = np.finfo(np.float32).eps * np.linalg.norm(problem.W, axis=1).max() * spread.max()
+    return np.float32 if rounding < _FLOAT32_ERROR else np.float64
+
+
+def solve_all(X: ArrayLike, E: ArrayLike, *, sum_to_one: bool) -> tuple[NDArray[np.floating], int]:
+    """Abundances of all pixels and how many had a member at zero.
+
+    Raises
+    ------
+    InputError
+        Shapes that do not fit, more than 64 members, NaN or infinite values.
+    """
+    pixels = as_pixels(X)
+    problem = factor(check_endmembers(E, pixels.shape[1]), sum_to_one=sum_to_one)
+    n_members = len(problem.E)
+    if n_members > 64:
+        raise InputError(f"endmembers: got {n_members}; at most 64 are supported")
+    out = np.empty((len(pixels), n_members), pixels.dtype)
+    todo = np.zeros(len(pixels), np.int8)
+    if problem.condition > _CONDITION_MAX:
+        todo[:] = 1
+        pivoted = len(pixels)
+        if not np.isfinite(pixels).all():
+            raise InputError("X: contains NaN or inf; mask those pixels first")
+    else:
+        pivoted = _pivot(pixels, problem, out, todo)
+        if (todo == 2).any():
+            raise InputError(
+                f"X: contains NaN or inf in {int((todo == 2).sum())} pixels; mask them first"
+            )
+    for i in np.flatnonzero(todo):
+        R, c = _coordinates(problem, pixels[i])
+        out[i] = active_set(R, c, sum_to_one=sum_to_one)
+    return out.reshape(*np.shape(X)[:-1], n_members), pivoted
+
+
+def _coordinates(problem: Quadratic, y: NDArray[np.floating]) -> tuple[NDArray, NDArray]:
+    Q, R = np.linalg.qr(problem.E.T)
+    return R, Q.T @ y.astype(np.float64)
+
+
+def _pivot(
+    pixels: NDArray[np.floating], problem: Quadratic, out: NDArray[np.floating], todo: NDArray
+) -> int:
+    """Run the compiled kernels over all pixels; marks in `todo` what they gave up on."""
+    dtype = _sum_dtype(problem, pixels)
+    W, centre = problem.W.astype(dtype), problem.centre.astype(dtype)
+    mean, H, G, one = problem.start, problem.H, problem.G, problem.sum_to_one
+    if len(W) > TABLE_MAX:
+        return over_pixels(
+            lambda a, b: _run_general(pixels, W, centre, mean, H, G, one, out, todo, a, b),
+            len(pixels),
+        )
+    table, usable = make_table(H, G, one)
+    scale = float(np.abs(G).max())
+    return over_pixels(
+        lambda a, b: _run_table(
+            pixels, W, centre, mean, table, usable, scale, one, out, todo, a, b
+        ),
+        len(pixels),
+    )
