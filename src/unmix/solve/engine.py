@@ -20,16 +20,30 @@ __all__ = ["as_pixels", "solve_all"]
 _BLOCK = 256  # pixels projected before they are pivoted: their coefficients stay in cache
 _CONDITION_MAX = 1e5  # above it H (cond²) has lost the digits that 1e-5 of an abundance needs
 _FLOAT32_ERROR = 5e-7  # largest rounding of a⁰ that float32 sums may cause
+_GAVE_UP, _NOT_FINITE = 1, 2  # marks of pixels the kernels did not answer
 
 
 @njit(nogil=True, cache=True)
-def _finish(v: Any, held: Any, one: bool, out: Any, i: int) -> None:
-    """Clip, renormalise (FCLS) and store."""
+def _feasible(C: Any, row: int, mean: Any, a0: Any) -> int:
+    """a⁰ = C + mean; 1 when it is the answer, 0 when some entry is negative, −1 when not finite."""
+    lowest, total = np.inf, 0.0
+    for k in range(len(mean)):
+        a = C[row, k] + mean[k]
+        a0[k] = a
+        total += a
+        lowest = min(lowest, a)
+    if not np.isfinite(total):
+        return -1
+    return 1 if lowest >= 0.0 else 0
+
+
+@njit(nogil=True, cache=True)
+def _store(v: Any, one: bool, out: Any, i: int) -> None:
+    """Write abundances, scaled to sum to one (FCLS) where rounding left them beside it."""
     total = 0.0
-    for k in range(len(v)):
-        if held[k] or v[k] < 0.0:
-            v[k] = 0.0
-        total += v[k]
+    if one:
+        for k in range(len(v)):
+            total += v[k]
     scale = 1.0 / total if one else 1.0
     for k in range(len(v)):
         out[i, k] = v[k] * scale
@@ -43,24 +57,22 @@ def _run_table(
     n_members = len(mean)
     C = np.empty((_BLOCK, n_members), W.dtype)
     a0, v = np.empty(n_members), np.empty(n_members)
-    held = np.zeros(n_members, np.bool_)
     pivoted = 0
     for begin in range(start, stop, _BLOCK):
         end = min(begin + _BLOCK, stop)
         project_rows(X, W, centre, C, begin, end)
         for i in range(begin, end):
-            finite = True
-            for k in range(n_members):
-                a0[k] = C[i - begin, k] + mean[k]
-                finite = finite and np.isfinite(a0[k])
-            code = pivot_table(a0, table, usable, scale, v) if finite else -2
-            pivoted += code != 0
-            todo[i] = code < 0
-            if not finite:
-                todo[i] = 2
-            for k in range(n_members):
-                held[k] = (code >> k) & 1
-            _finish(v, held, one, out, i)
+            state = _feasible(C, i - begin, mean, a0)
+            if state == 1:
+                _store(a0, one, out, i)
+                continue
+            pivoted += 1
+            if state < 0:
+                todo[i] = _NOT_FINITE
+            elif pivot_table(a0, table, usable, scale, v):
+                _store(v, one, out, i)
+            else:
+                todo[i] = _GAVE_UP
     return pivoted
 
 
@@ -84,16 +96,17 @@ def _run_general(
         end = min(begin + _BLOCK, stop)
         project_rows(X, W, centre, C, begin, end)
         for i in range(begin, end):
-            finite = True
-            for k in range(n_members):
-                a0[k] = C[i - begin, k] + mean[k]
-                finite = finite and np.isfinite(a0[k])
-            steps = pivot_general(a0, H, G, one, held, v, work) if finite else 0
-            pivoted += steps != 0
-            todo[i] = steps < 0
-            if not finite:
-                todo[i] = 2
-            _finish(v, held, one, out, i)
+            state = _feasible(C, i - begin, mean, a0)
+            if state == 1:
+                _store(a0, one, out, i)
+                continue
+            pivoted += 1
+            if state < 0:
+                todo[i] = _NOT_FINITE
+            elif pivot_general(a0, H, G, one, held, v, work):
+                _store(v, one, out, i)
+            else:
+                todo[i] = _GAVE_UP
     return pivoted
 
 
@@ -141,15 +154,15 @@ def solve_all(X: ArrayLike, E: ArrayLike, *, sum_to_one: bool) -> tuple[NDArray[
     out = np.empty((len(pixels), n_members), pixels.dtype)
     todo = np.zeros(len(pixels), np.int8)
     if problem.condition > _CONDITION_MAX:
-        todo[:] = 1
+        todo[:] = _GAVE_UP
         pivoted = len(pixels)
         if not np.isfinite(pixels).all():
             raise InputError("X: contains NaN or inf; mask those pixels first")
     else:
         pivoted = _pivot(pixels, problem, out, todo)
-        if (todo == 2).any():
+        if (todo == _NOT_FINITE).any():
             raise InputError(
-                f"X: contains NaN or inf in {int((todo == 2).sum())} pixels; mask them first"
+                f"X: contains NaN or inf in {int((todo == _NOT_FINITE).sum())} pixels; mask them first"
             )
     for i in np.flatnonzero(todo):
         R, c = _coordinates(problem, pixels[i])

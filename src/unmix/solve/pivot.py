@@ -122,8 +122,8 @@ def _primal(g: Any, G: Any, one: bool, held: Any, v: Any, A: Any, b: Any, index:
 
 
 @njit(nogil=True, cache=True)
-def pivot_general(a0: Any, H: Any, G: Any, one: bool, held: Any, v: Any, work: Any) -> int:
-    """Solve one pixel for any K: writes v and `held`; number of steps, or −1 when it gave up."""
+def pivot_general(a0: Any, H: Any, G: Any, one: bool, held: Any, v: Any, work: Any) -> bool:
+    """Solve one pixel for any K: v = a ≥ 0; False when it gave up."""
     A, b, g, index = work
     n_members = len(a0)
     size = 0.0
@@ -133,10 +133,6 @@ def pivot_general(a0: Any, H: Any, G: Any, one: bool, held: Any, v: Any, work: A
     for k in range(n_members):
         held[k] = a0[k] < -_TOL * size
         n_held += held[k]
-        v[k] = a0[k]
-    if n_held == 0:
-        return 0
-    for k in range(n_members):
         g[k] = 0.0
     for p in range(n_members):
         for k in range(n_members):
@@ -145,7 +141,7 @@ def pivot_general(a0: Any, H: Any, G: Any, one: bool, held: Any, v: Any, work: A
     for k in range(n_members):
         slack = max(slack, abs(g[k]))
     best, patience = n_members + 1, _PATIENCE
-    for step in range(1, _MAX_STEPS):
+    for _ in range(_MAX_STEPS):
         if one and n_held == n_members:  # someone must carry the sum
             held[np.argmax(a0)] = False
             n_held -= 1
@@ -154,14 +150,16 @@ def pivot_general(a0: Any, H: Any, G: Any, one: bool, held: Any, v: Any, work: A
         else:
             fine = _primal(g, G, one, held, v, A, b, index)
         if not fine:
-            return -1
+            return False
         wrong, last = 0, -1
         for k in range(n_members):
             if v[k] < -_TOL * (slack if held[k] else size):
                 wrong += 1
                 last = k
         if wrong == 0:
-            return step
+            for k in range(n_members):
+                v[k] = 0.0 if held[k] else max(v[k], 0.0)
+            return True
         if wrong < best:
             best, patience = wrong, _PATIENCE
         else:
@@ -170,7 +168,7 @@ def pivot_general(a0: Any, H: Any, G: Any, one: bool, held: Any, v: Any, work: A
             if v[k] < -_TOL * (slack if held[k] else size) and (patience >= 0 or k == last):
                 held[k] = not held[k]
                 n_held += 1 if held[k] else -1
-    return -1
+    return False
 
 
 @njit(nogil=True, cache=True)
@@ -213,8 +211,8 @@ def make_table(H: Any, G: Any, one: bool) -> tuple[Any, Any]:
 
 
 @njit(nogil=True, cache=True)
-def pivot_table(a0: Any, table: Any, usable: Any, scale: float, v: Any) -> int:
-    """Solve one pixel from the table: the code of N, or −1 when it gave up."""
+def pivot_table(a0: Any, table: Any, usable: Any, scale: float, v: Any) -> bool:
+    """Solve one pixel from the table: v = a ≥ 0; False when it gave up."""
     n_members = len(a0)
     size = 0.0
     for k in range(n_members):
@@ -223,13 +221,10 @@ def pivot_table(a0: Any, table: Any, usable: Any, scale: float, v: Any) -> int:
     for k in range(n_members):
         if a0[k] < -_TOL * size:
             code |= 1 << k
-        v[k] = a0[k]
-    if code == 0:
-        return 0
     best, patience = n_members + 1, _PATIENCE
     for _ in range(_MAX_STEPS):
         if not usable[code]:
-            return -1
+            return False
         change, last, wrong = 0, 0, 0
         for k in range(n_members):
             s = 0.0
@@ -241,10 +236,12 @@ def pivot_table(a0: Any, table: Any, usable: Any, scale: float, v: Any) -> int:
                 last = 1 << k
                 wrong += 1
         if wrong == 0:
-            return code
+            for k in range(n_members):
+                v[k] = 0.0 if (code >> k) & 1 else max(v[k], 0.0)
+            return True
         if wrong < best:
             best, patience = wrong, _PATIENCE
         else:
             patience -= 1
         code ^= change if patience >= 0 else last
-    return -1
+    return False
