@@ -1,0 +1,126 @@
+"""A scene is a plain, lazy `xarray.DataArray`: opened here whatever its format.
+
+Dimensions (y, x, band); values float32, NaN where there is no data, with the declared scale
+applied. Coordinates: `wavelength` and `fwhm` (band; nm), `good` (band; bool) and, for a
+georeferenced scene, `spatial_ref` with `x`, `y` (see `unmix.io.georef`). `band` is a dimension
+without an index: detectors overlap, so wavelengths repeat and need not be sorted.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+from xarray.core import indexing
+
+from unmix.checks import InputError
+from unmix.io.envi import header_candidates, read_envi
+from unmix.io.georef import grid_coords, grid_of
+from unmix.io.lazy import Affine, RawScene
+
+__all__ = ["as_scene", "files_of", "geo_coords", "geo_of", "open_scene"]
+
+FORMATS = "ENVI (.hdr with its data file), GeoTIFF (.tif, .tiff), MATLAB (.mat, v5 and v7.3)"
+
+
+def open_scene(path: str | Path, *, variable: str | None = None) -> xr.DataArray:
+    """Open a hyperspectral scene without reading its pixels.
+
+    Parameters
+    ----------
+    path : path-like
+        An ENVI header or data file, a GeoTIFF, or a MATLAB file. What the file holds decides,
+        not its name alone.
+    variable : str, optional
+        Which variable of a MATLAB file is the scene, where that is not clear.
+
+    Returns
+    -------
+    xarray.DataArray, dims (y, x, band)
+        Values are read, window by window, when they are used. `attrs["history"]` tells what was
+        done on reading, `attrs["scale_declared"]` whether the file stated its scale.
+
+    Raises
+    ------
+    InputError
+        No such file, not a format we read, damaged, or contradictory; one line with the remedy.
+
+    >>> import numpy as np, tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> np.arange(24, dtype="<i2").tofile(folder / "a.img")
+    >>> header = ["ENVI", "lines=2", "samples=3", "bands=4", "data type=2", "interleave=bip"]
+    >>> header += ["byte order=0", "reflectance scale factor=100"]
+    >>> _ = (folder / "a.hdr").write_text(chr(10).join(header))
+    >>> open_scene(folder / "a.hdr")[1, 2].values
+    array([0.2 , 0.21, 0.22, 0.23], dtype=float32)
+    """
+    return as_scene(_read(Path(path), variable), str(path))
+
+
+def _read(path: Path, variable: str | None) -> RawScene:
+    """The reader the file's first bytes (and neighbours) ask for."""
+    _head(path)
+    suffix = path.suffix.lower()
+    if variable is not None:
+        raise InputError(f"variable: {path.name} is no MATLAB file; leave it out")
+    if suffix == ".hdr" or any(h.is_file() for h in header_candidates(path)):
+        return read_envi(path)
+    raise InputError(f"{path.name}: not a scene format unmix reads; give {FORMATS}")
+
+
+def _head(path: Path) -> bytes:
+    """The first 1024 bytes of a file that must be there and readable."""
+    try:
+        if path.is_dir():
+            raise InputError(f"{path}: is a folder; give a scene file: {FORMATS}")
+        with path.open("rb") as file:
+            return file.read(1024)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; check the path") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path}: cannot be read ({reason}); check it and its rights") from None
+
+
+def as_scene(raw: RawScene, source: str) -> xr.DataArray:
+    """Turn what a format's reader found into the scene users see."""
+    rows, cols = raw.pixels.shape[:2]
+    coords: dict[str, Any] = {"good": ("band", raw.bands.good)}
+    if raw.bands.wavelength is not None:
+        coords["wavelength"] = ("band", raw.bands.wavelength, {"units": "nm"})
+    if raw.bands.fwhm is not None:
+        coords["fwhm"] = ("band", raw.bands.fwhm, {"units": "nm"})
+    coords |= grid_coords(raw.crs_wkt, raw.affine, rows, cols)
+    lazy: Any = indexing.LazilyIndexedArray(raw.pixels)
+    lazy = indexing.CopyOnWriteArray(lazy)  # assigning to the scene never touches the file
+    attrs = {"source": source, "files": raw.files, **raw.attrs, "history": raw.history}
+    name = Path(source).stem or None
+    return xr.DataArray(xr.Variable(("y", "x", "band"), lazy, attrs), coords=coords, name=name)
+
+
+def geo_of(scene: xr.DataArray) -> tuple[str | None, Affine | None]:
+    """CRS as WKT and affine (a, b, c, d, e, f) of a scene or of a crop of it; None where unknown.
+
+    x = a·col + b·row + c and y = d·col + e·row + f at pixel corners, the order of
+    `affine.Affine`. Correct after `scene[2:9, 3:7]`, too.
+    """
+    return grid_of(scene)
+
+
+def geo_coords(scene: xr.DataArray) -> dict[str, Any]:
+    """Coordinates that put a map of the scene's size (y, x, ...) on the scene's grid.
+
+    >>> geo_coords(xr.DataArray([[[1.0]]], dims=("y", "x", "band")))
+    {}
+    """
+    return grid_coords(*geo_of(scene), scene.sizes["y"], scene.sizes["x"])
+
+
+def files_of(scene: xr.DataArray) -> list[Path]:
+    """Every file that makes the scene (header, data), for hashing; empty if it is not from disk.
+
+    >>> files_of(xr.DataArray([1.0]))
+    []
+    """
+    return [Path(name) for name in scene.attrs.get("files", [])]
