@@ -1,0 +1,262 @@
+"""The one training loop, for every network.
+
+A network maps tensors to tensors; an objective is `objective(network, *batch) -> (loss, terms)`
+with a scalar loss and a vector of the values to record. Files, presets and NumPy stay outside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Lock
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from unmix.checks import InputError, check_option
+
+__all__ = ["Objective", "Training", "pick_device", "seeded", "train"]
+
+Objective = Callable[..., tuple[Tensor, Tensor]]
+Progress = Callable[[int, int, dict[str, float]], object]
+
+_ALIGN = 16  # floats: each parameter starts on a cache line
+_NEGLIGIBLE = 1e-25  # an Adam moment below this moves a weight by less than 1e-17 of lr
+_GENERATOR = Lock()
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a training went.
+
+    Parameters
+    ----------
+    history : dict of str to list of float
+        For every recorded term its mean over the pixels of each completed epoch.
+    n_epochs : int
+        Completed epochs that the weights have seen.
+    status : str
+        A sentence that says how it ended.
+    """
+
+    history: dict[str, list[float]] = field(default_factory=dict)
+    n_epochs: int = 0
+    status: str = ""
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Initial weights drawn inside come from `seed`; torch's own generator is put back after.
+
+    >>> with seeded(3):
+    ...     first = torch.rand(2)
+    >>> with seeded(3):
+    ...     torch.equal(first, torch.rand(2))
+    True
+    """
+    with _GENERATOR:
+        state = torch.get_rng_state()
+        torch.default_generator.manual_seed(seed)
+        try:
+            yield
+        finally:
+            torch.set_rng_state(state)
+
+
+def pick_device(device: str) -> torch.device:
+    """Device from its name; "auto" is the GPU where there is one.
+
+    Raises
+    ------
+    InputError
+        A name torch does not know, or a device that is not there.
+
+    >>> pick_device("cpu")
+    device(type='cpu')
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+        torch.empty(1, device=chosen)
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError):
+        raise InputError(f"device: {device!r} is not available here; use auto or cpu") from None
+    return chosen
+
+
+def train(
+    network: nn.Module,
+    objective: Objective,
+    data: Sequence[Tensor],
+    *,
+    groups: Sequence[tuple[Iterable[nn.Parameter], float]],
+    names: Sequence[str],
+    epochs: int,
+    batch_size: int,
+    seed: int = 0,
+    dtype: str = "float32",
+    nonnegative: Sequence[nn.Parameter] = (),
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> Training:
+    """Minimise an objective with Adam over shuffled batches; the network is changed in place.
+
+    The same seed, data and number of threads give the same weights to the byte. When an epoch
+    ends with a loss or a weight that is not finite, or the caller cancels, training stops and the
+    network gets back the weights of the last complete epoch.
+
+    Parameters
+    ----------
+    network : nn.Module
+        On the device of `data`.
+    objective : callable
+        `objective(network, *batch) -> (loss, terms)`; terms is a vector with one value a name.
+    data : sequence of Tensor
+        Equally long; a batch takes the same rows of each.
+    groups : sequence of (parameters, learning rate)
+        Parameters in no group stay as they are.
+    names : sequence of str
+        What the terms are called in the history.
+    epochs, batch_size : int
+        Passes over the data, and rows a step.
+    seed : int
+        Of the shuffling.
+    dtype : {"float32", "bfloat16"}
+        Arithmetic of the network's layers; weights, moments and losses stay float32.
+    nonnegative : sequence of nn.Parameter
+        Set to max(w, 0) after every step (projected Adam).
+    progress : callable, optional
+        `progress(epoch, epochs, terms)` after every epoch.
+    cancelled : callable, optional
+        Asked before every step; True stops.
+
+    Raises
+    ------
+    InputError
+        Unknown dtype, or epochs, batch size or a learning rate out of range.
+
+    Examples
+    --------
+    >>> x = torch.linspace(0, 1, 64)[:, None]
+    >>> with seeded(0):
+    ...     line = nn.Linear(1, 1)
+    >>> def objective(network, x, y):
+    ...     loss = (network(x) - y).square().mean()
+    ...     return loss, loss.detach()[None]
+    >>> result = train(line, objective, (x, 3 * x + 1), groups=[(line.parameters(), 0.1)],
+    ...                names=["loss"], epochs=200, batch_size=16)
+    >>> round(line.weight.item(), 2), round(line.bias.item(), 2), result.status
+    (3.0, 1.0, 'Trained for all 200 epochs.')
+    """
+    _check(epochs, batch_size, dtype, [lr for _, lr in groups])
+    network.train()
+    flats = [_Flat(parameters, lr) for parameters, lr in groups]
+    optimiser = torch.optim.Adam([f.group for f in flats], fused=True)
+    generator = torch.Generator().manual_seed(seed)
+    device = data[0].device
+    history: dict[str, list[float]] = {name: [] for name in names}
+    kept = _snapshot(network)
+    status = f"Trained for all {epochs} epochs."
+    for epoch in range(1, epochs + 1):
+        sums = torch.zeros(len(names), device=device)
+        order = torch.randperm(len(data[0]), generator=generator).to(device)
+        stop = False
+        for rows in order.split(batch_size):
+            if stop := cancelled is not None and cancelled():
+                break
+            batch = [tensor.index_select(0, rows) for tensor in data]
+            with torch.autocast(device.type, torch.bfloat16, enabled=dtype == "bfloat16"):
+                loss, terms = objective(network, *batch)
+            for flat in flats:
+                flat.zero_grad()
+            loss.backward()
+            optimiser.step()
+            for weight in nonnegative:
+                weight.data.clamp_(min=0)
+            sums.add_(terms, alpha=len(rows) / len(order))
+        means = sums.tolist()
+        if stop:
+            status = f"Cancelled in epoch {epoch} of {epochs}; {_kept(epoch)}"
+            break
+        if not (sums.isfinite().all() and all(f.is_finite() for f in flats)):
+            status = f"Diverged in epoch {epoch} of {epochs} (not finite: lower lr); {_kept(epoch)}"
+            break
+        kept = _snapshot(network)
+        for name, value in zip(names, means, strict=True):
+            history[name].append(value)
+        _drop_negligible(optimiser)
+        if progress is not None:
+            progress(epoch, epochs, dict(zip(names, means, strict=True)))
+    for flat in flats:
+        flat.release()
+    network.load_state_dict(kept)
+    network.eval()
+    return Training(history, len(history[names[0]]), status)
+
+
+class _Flat:
+    """Parameters of one learning rate as views of one vector, their gradients likewise.
+
+    Adam then makes one pass over one array where it made one a layer: with small layers its
+    bookkeeping costs more than its arithmetic.
+    """
+
+    def __init__(self, parameters: Iterable[nn.Parameter], lr: float) -> None:
+        self.parameters = list(parameters)
+        sizes = [-(-p.numel() // _ALIGN) * _ALIGN for p in self.parameters]
+        first = self.parameters[0]
+        self.vector = nn.Parameter(torch.zeros(sum(sizes), device=first.device))
+        self.vector.grad = torch.zeros_like(self.vector)
+        self.group = {"params": [self.vector], "lr": lr}
+        pieces = zip(
+            self.parameters,
+            self.vector.data.split(sizes),
+            self.vector.grad.split(sizes),
+            strict=True,
+        )
+        for p, values, gradient in pieces:
+            view = values[: p.numel()].view_as(p)
+            p.data = view.copy_(p.data)
+            p.grad = gradient[: p.numel()].view_as(p)
+
+    def zero_grad(self) -> None:
+        assert self.vector.grad is not None
+        self.vector.grad.zero_()
+
+    def is_finite(self) -> bool:
+        return bool(self.vector.isfinite().all())
+
+    def release(self) -> None:
+        """Give each parameter its own memory again."""
+        for p in self.parameters:
+            p.data = p.data.clone()
+            p.grad = None
+
+
+def _check(epochs: int, batch_size: int, dtype: str, rates: list[float]) -> None:
+    check_option(dtype, ("float32", "bfloat16"), "dtype")
+    for name, value in (("epochs", epochs), ("batch_size", batch_size)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise InputError(f"{name}: got {value!r}; give a whole number of at least 1")
+    for rate in rates:
+        if not 0 < rate < float("inf"):
+            raise InputError(f"lr: got {rate!r}; a learning rate is a positive number")
+
+
+def _snapshot(network: nn.Module) -> dict[str, Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
+
+
+def _kept(epoch: int) -> str:
+    if epoch == 1:
+        return "the weights are those from before training."
+    return f"the weights are those after epoch {epoch - 1}."
+
+
+def _drop_negligible(optimiser: torch.optim.Optimizer) -> None:
+    """Zero the moments of units that no longer learn: as denormals they cost 100 times more."""
+    for state in optimiser.state.values():
+        for key in ("exp_avg", "exp_avg_sq"):
+            state[key].copy_(F.hardshrink(state[key], _NEGLIGIBLE))
