@@ -160,10 +160,9 @@ def solve_all(X: ArrayLike, E: ArrayLike, *, sum_to_one: bool) -> tuple[NDArray[
             raise InputError("X: contains NaN or inf; mask those pixels first")
     else:
         pivoted = _pivot(pixels, problem, out, todo)
-        if (todo == _NOT_FINITE).any():
-            raise InputError(
-                f"X: contains NaN or inf in {int((todo == _NOT_FINITE).sum())} pixels; mask them first"
-            )
+        bad = int((todo == _NOT_FINITE).sum())
+        if bad:
+            raise InputError(f"X: contains NaN or inf in {bad} pixels; mask them first")
     for i in np.flatnonzero(todo):
         R, c = _coordinates(problem, pixels[i])
         out[i] = active_set(R, c, sum_to_one=sum_to_one)

@@ -58,7 +58,7 @@ def _solve_spd(A: Any, b: Any, m: int) -> bool:
 
 @njit(nogil=True, cache=True)
 def _dual(a0: Any, H: Any, held: Any, v: Any, A: Any, b: Any, index: Any) -> bool:
-    """v = (a on S, μ on N) through H_NN."""
+    """Write v = (a on S, μ on N), through H_NN."""
     n_members = len(a0)
     m = 0
     for k in range(n_members):
@@ -84,7 +84,7 @@ def _dual(a0: Any, H: Any, held: Any, v: Any, A: Any, b: Any, index: Any) -> boo
 
 @njit(nogil=True, cache=True)
 def _primal(g: Any, G: Any, one: bool, held: Any, v: Any, A: Any, b: Any, index: Any) -> bool:
-    """v = (a on S, μ on N) through G_SS: G_SS a_S + λ = g_S, 1ᵀa_S = 1 when `one`."""
+    """Write v = (a on S, μ on N): G_SS a_S + λ = g_S, with 1ᵀa_S = 1 when `one`."""
     n_members = len(g)
     m = 0
     for k in range(n_members):
