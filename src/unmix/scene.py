@@ -15,12 +15,26 @@ import xarray as xr
 from xarray.core import indexing
 
 from unmix.checks import InputError
-from unmix.io.envi import header_candidates, read_envi
+from unmix.io.envi import find_header, read_envi
 from unmix.io.georef import grid_coords, grid_of
 from unmix.io.lazy import Affine, RawScene
+from unmix.io.mat import read_mat
+from unmix.io.mat5 import is_mat5
+from unmix.io.mat73 import is_hdf5
+from unmix.io.raster import is_tiff, read_tiff
 
 __all__ = ["as_scene", "files_of", "geo_coords", "geo_of", "open_scene"]
 
+_OTHER_HDF5 = (".h5", ".he5", ".nc", ".nc4", ".hdf")
+_WRITTEN_AS = {
+    ".tif": "does not hold a TIFF; give a GeoTIFF",
+    ".tiff": "does not hold a TIFF; give a GeoTIFF",
+    ".mat": "not a MATLAB v5 or v7.3 file; save it with -v7 or -v7.3",
+    **dict.fromkeys(
+        (".img", ".dat", ".bsq", ".bil", ".bip", ".raw"),
+        "has no ENVI header beside it; put one there (same name, ending in .hdr)",
+    ),
+}
 FORMATS = "ENVI (.hdr with its data file), GeoTIFF (.tif, .tiff), MATLAB (.mat, v5 and v7.3)"
 
 
@@ -55,17 +69,26 @@ def open_scene(path: str | Path, *, variable: str | None = None) -> xr.DataArray
     >>> open_scene(folder / "a.hdr")[1, 2].values
     array([0.2 , 0.21, 0.22, 0.23], dtype=float32)
     """
-    return as_scene(_read(Path(path), variable), str(path))
+    try:
+        return as_scene(_read(Path(path), variable), str(path))
+    except OSError as error:  # a header or data file that may not be read
+        name = error.filename or path
+        raise InputError(f"{name}: cannot be read ({error.strerror}); check its rights") from None
 
 
 def _read(path: Path, variable: str | None) -> RawScene:
     """The reader the file's first bytes (and neighbours) ask for."""
-    _head(path)
-    suffix = path.suffix.lower()
+    head, suffix = _head(path), path.suffix.lower()
+    if is_mat5(head) or (is_hdf5(head) and suffix not in _OTHER_HDF5):
+        return read_mat(path, variable)
     if variable is not None:
         raise InputError(f"variable: {path.name} is no MATLAB file; leave it out")
-    if suffix == ".hdr" or any(h.is_file() for h in header_candidates(path)):
+    if suffix == ".hdr" or (not is_tiff(head) and find_header(path) is not None):
         return read_envi(path)
+    if is_tiff(head):
+        return read_tiff(path)
+    if suffix in _WRITTEN_AS:
+        raise InputError(f"{path.name}: {_WRITTEN_AS[suffix]}")
     raise InputError(f"{path.name}: not a scene format unmix reads; give {FORMATS}")
 
 

@@ -16,7 +16,7 @@ from unmix.io.envi_header import EnviHeader, numbers, parse_header, split_list
 from unmix.io.georef import envi_crs, map_info_affine
 from unmix.io.lazy import BandKey, Decoding, PixelSource, RawScene
 
-__all__ = ["EnviPixels", "find_data", "find_header", "header_candidates", "read_envi"]
+__all__ = ["EnviPixels", "find_data", "find_header", "read_envi"]
 
 DATA_SUFFIXES = ("", ".img", ".dat", ".bsq", ".bil", ".bip", ".raw", ".bin")
 
@@ -78,6 +78,8 @@ def read_envi(path: Path) -> RawScene:
         A file of the pair is missing, its size is not what the header says, a field is wrong.
     """
     header_path = find_header(path)
+    if header_path is None:
+        raise InputError(f"{path.name}: no ENVI header beside it; put {path.name}.hdr there")
     header = parse_header(header_path)
     data = _choose(find_data(path), header, header_path)
     where, history = header_path.name, list(header.notes)
@@ -107,20 +109,16 @@ def read_envi(path: Path) -> RawScene:
     )
 
 
-def find_header(path: Path) -> Path:
-    """`path` itself if it is a header, else the header of the data file `path`.
+def find_header(path: Path) -> Path | None:
+    """`path` itself if it is a header, else the header of the data file `path`, None without one.
 
-    Raises
-    ------
-    InputError
-        There is none.
+    The header of `a.img` is `a.img.hdr` or `a.hdr`.
     """
     if path.suffix.lower() == ".hdr":
         return path
-    for header in header_candidates(path):
-        if header.is_file():
-            return header
-    raise InputError(f"{path.name}: no ENVI header beside it; put {path.name}.hdr there")
+    ends = (".hdr", ".HDR")
+    names = [path.with_name(path.name + e) for e in ends] + [path.with_suffix(e) for e in ends]
+    return next((name for name in names if name.is_file()), None)
 
 
 def find_data(path: Path) -> list[Path]:
@@ -144,12 +142,6 @@ def find_data(path: Path) -> list[Path]:
             " .bsq, .bil, .bip, .raw) beside it"
         )
     return found
-
-
-def header_candidates(path: Path) -> list[Path]:
-    """Names the header of data file `path` may have."""
-    ends = (".hdr", ".HDR")
-    return [path.with_name(path.name + e) for e in ends] + [path.with_suffix(e) for e in ends]
 
 
 def _choose(candidates: list[Path], header: EnviHeader, header_path: Path) -> Path:
