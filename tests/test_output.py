@@ -17,7 +17,9 @@ from rasterio._err import CPLE_AppDefinedError
 from rasterio.crs import CRS
 
 from unmix.checks import InputError
-from unmix.output import FILES, _json_safe, check_out, georeferencing, load, save
+from unmix.output import check_out, georeferencing, load, save
+from unmix.output.place import FILES
+from unmix.output.tables import json_safe
 from unmix.types import Endmembers, Unmixing
 
 ROTATED = Affine.translation(4.5e5, 5.2e6) @ Affine.rotation(33.0) @ Affine.scale(30.1, -29.7)
@@ -98,7 +100,7 @@ def test_round_trip(tmp_path, dtype, wavelengths, georeferenced):
         assert new.dtype == old.dtype
     assert (b.names, b.source) == (a.names, a.source)
     assert georeferencing(back.abundances) == georeferencing(result.abundances)
-    assert back.provenance == _json_safe(result.provenance)
+    assert back.provenance == json_safe(result.provenance)
     np.testing.assert_allclose(back.rgb, result.rgb, atol=0.5 / 255 + 1e-6)
     again = load(save(back, tmp_path / "OUT2"))
     np.testing.assert_array_equal(again.rgb, back.rgb)
@@ -269,7 +271,7 @@ def test_an_empty_folder_and_a_link_are_fine(tmp_path):
 # --- when it goes wrong ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("stage", ["_write_tiff", "_write_library", "_write_manifest", "_swap"])
+@pytest.mark.parametrize("stage", ["write_tiff", "write_library", "write_manifest", "_swap"])
 @pytest.mark.parametrize("failure", [KeyboardInterrupt(), RuntimeError("bug")])
 def test_a_crash_leaves_nothing_and_the_old_result_alone(tmp_path, monkeypatch, stage, failure):
     old = save(make(), tmp_path / "old")
@@ -308,7 +310,7 @@ def test_a_full_disk_is_one_line(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("unmix.output._write_csv", full)
+    monkeypatch.setattr("unmix.output.write_csv", full)
     with pytest.raises(InputError, match="no space left in") as caught:
         save(make(), tmp_path / "OUT")
     assert "\n" not in str(caught.value)
@@ -319,7 +321,7 @@ def test_other_write_failures_name_their_reason(tmp_path, monkeypatch):
     def broken(*_):
         raise OSError(errno.EROFS, "Read-only file system")
 
-    monkeypatch.setattr("unmix.output._write_csv", broken)
+    monkeypatch.setattr("unmix.output.write_csv", broken)
     with pytest.raises(InputError, match="Read-only file system"):
         save(make(), tmp_path / "OUT")
 

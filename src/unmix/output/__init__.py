@@ -1,0 +1,156 @@
+"""The result folder: written beside its final place and renamed there at the end; read back whole.
+
+A folder is either the finished result or not there at all: everything goes into a hidden temporary
+folder on the same file system, which takes OUT's name only when complete and vanishes on any error
+or interrupt.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from unmix.checks import InputError
+from unmix.output.place import REQUIRED, check_out
+from unmix.output.rasters import coarser, georeferencing, read_maps, read_rgb, to_rgba, write_tiff
+from unmix.output.tables import (
+    json_safe,
+    plain,
+    read_csv,
+    read_manifest,
+    write_csv,
+    write_library,
+    write_manifest,
+)
+from unmix.types import Unmixing
+
+__all__ = ["check_out", "georeferencing", "load", "save"]
+
+QUANTITIES = {"rmse": "rmse", "angle": "spectral angle [rad]", "scale": "scale"}
+
+
+def save(result: Unmixing, out: str | Path, *, overwrite: bool = False) -> Path:
+    """Write the result folder and return its path.
+
+    Same arrays, same bytes: dates and timings live in manifest.json and report.html only.
+
+    Parameters
+    ----------
+    result : Unmixing
+    out : path
+        Parents are created.
+    overwrite : bool
+        Replace an earlier result, at the last moment.
+
+    Raises
+    ------
+    InputError
+        As `check_out`; also no space left, or any other failure to write.
+    """
+    path = check_out(out, overwrite)
+    _check_result(result)
+    result = _portable(result)
+    temporary = path.parent / f".unmix-{secrets.token_hex(6)}"
+    try:
+        temporary.mkdir(parents=True)
+        _write_all(result, temporary)
+        check_out(path, overwrite)
+        _swap(temporary, path)
+    except OSError as error:
+        raise InputError(_write_failure(error, path)) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return path
+
+
+def load(out: str | Path) -> Unmixing:
+    """Read a result folder back; arrays come back as they were saved (maps as float32).
+
+    Names are those in endmembers.csv, so an endmember renamed there is renamed in the report too.
+
+    Raises
+    ------
+    InputError
+        Not a result folder, or a file in it is missing, damaged or belongs to another result.
+    """
+    folder = Path(out)
+    if not folder.is_dir():
+        raise InputError(f"out: {folder} is no folder; give the folder `unmix run` wrote")
+    for name in REQUIRED:
+        if not (folder / name).is_file():
+            raise InputError(f"out: {folder} has no {name}; give the folder `unmix run` wrote")
+    manifest = read_manifest(folder / "manifest.json")
+    output = manifest.pop("output")
+    endmembers = read_csv(folder / "endmembers.csv", output)
+    abundances = read_maps(folder / "abundances.tif", "member", endmembers.names)
+    residual = read_maps(folder / "residual.tif", "quantity", tuple(QUANTITIES))
+    if abundances.shape[:2] != residual.shape[:2]:
+        raise InputError(f"out: {folder}: residual.tif and abundances.tif differ in size; run anew")
+    rgb = read_rgb(folder / "false_colour.tif")
+    return Unmixing(abundances, endmembers, residual, manifest, rgb)
+
+
+def _check_result(result: Unmixing) -> None:
+    """`InputError` when maps, spectra and residual do not belong together."""
+    shape = result.abundances.shape
+    if len(shape) != 3 or shape[2] != len(result.endmembers):
+        raise InputError(f"abundances: {shape} for {len(result.endmembers)} endmembers")
+    if result.residual.shape != (*shape[:2], len(QUANTITIES)):
+        raise InputError(f"residual: {result.residual.shape}; expected (y, x, {len(QUANTITIES)})")
+
+
+def _portable(result: Unmixing) -> Unmixing:
+    """Names and provenance as every file format can carry them."""
+    names = tuple(map(plain, result.endmembers.names))
+    endmembers = replace(result.endmembers, names=names, source=plain(result.endmembers.source))
+    return replace(result, endmembers=endmembers, provenance=json_safe(result.provenance))
+
+
+def _write_all(result: Unmixing, folder: Path) -> None:
+    from unmix.plot import overview, save_png
+    from unmix.report import write_report
+
+    names = result.endmembers.names
+    crs, transform = georeferencing(result.abundances)
+    for name, maps, bands in (
+        ("abundances", result.abundances, names),
+        ("residual", result.residual, list(QUANTITIES.values())),
+    ):
+        values = np.moveaxis(np.asarray(maps.values, dtype=np.float32), -1, 0)
+        write_tiff(folder / f"{name}.tif", values, bands, crs, transform)
+    if result.rgb is not None:
+        bands, view = ["red", "green", "blue", "alpha"], to_rgba(result.rgb)
+        transform = transform and coarser(transform, result.abundances.shape, view.shape[1:])
+        write_tiff(folder / "false_colour.tif", view, bands, crs, transform)
+    write_csv(result.endmembers, folder / "endmembers.csv")
+    write_library(result.endmembers, folder / "endmembers.sli")
+    save_png(overview(result), folder / "quicklook.png")
+    write_report(result, folder / "report.html")
+    write_manifest(result, folder / "manifest.json")
+
+
+def _swap(new: Path, out: Path) -> None:
+    """Give `new` the name `out`; what was there is moved aside first and deleted last."""
+    if not out.exists() or not any(out.iterdir()):
+        os.rename(new, out)
+        return
+    old = out.parent / f".unmix-{secrets.token_hex(6)}"
+    os.rename(out, old)
+    try:
+        os.rename(new, out)
+    except BaseException:
+        os.rename(old, out)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _write_failure(error: OSError, path: Path) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"out: no space left in {path.parent}; free some or choose another folder"
+    return f"out: cannot write {path} ({error.strerror or error}); choose another folder"

@@ -1,0 +1,160 @@
+"""Maps as Cloud Optimized GeoTIFF, with their georeferencing."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import math
+import shutil
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unmix.checks import InputError
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from affine import Affine
+    from rasterio.crs import CRS
+
+__all__ = ["georeferencing"]
+
+logger = logging.getLogger(__name__)
+
+
+def georeferencing(maps: xr.DataArray) -> tuple[CRS | None, Affine | None]:
+    """CRS and affine transform from the scalar coordinate `spatial_ref` (None where it has none).
+
+    >>> import xarray as xr
+    >>> where = xr.DataArray(0, attrs={"GeoTransform": "100 2 0 900 0 -2"})
+    >>> maps = xr.DataArray(np.zeros((2, 3)), dims=("y", "x"), coords={"spatial_ref": where})
+    >>> georeferencing(maps)[1].c
+    100.0
+    """
+    from affine import Affine
+    from rasterio.crs import CRS
+    from rasterio.errors import CRSError
+
+    attrs = maps.coords["spatial_ref"].attrs if "spatial_ref" in maps.coords else {}
+    crs = transform = None
+    if attrs.get("crs_wkt"):
+        try:
+            crs = CRS.from_wkt(attrs["crs_wkt"])
+        except CRSError as error:
+            logger.warning("the scene's CRS cannot be read and is left out: %s", error)
+    if attrs.get("GeoTransform"):
+        transform = Affine.from_gdal(*map(float, attrs["GeoTransform"].split()))
+    return crs, transform
+
+
+@contextmanager
+def _no_georeference_warning() -> Iterator[None]:
+    """A scene without coordinates is no reason to warn."""
+    from rasterio.errors import NotGeoreferencedWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        yield
+
+
+def write_tiff(
+    path: Path,
+    values: NDArray[Any],
+    names: Sequence[str],
+    crs: CRS | None,
+    transform: Affine | None,
+) -> None:
+    """Cloud Optimized GeoTIFF of `values` (band, y, x), read back to prove it is on the disk."""
+    import rasterio
+    from rasterio._err import CPLE_BaseError
+    from rasterio.enums import ColorInterp
+
+    real = values.dtype.kind == "f"
+    options = {"predictor": "YES", "nodata": math.nan} if real else {"predictor": "STANDARD"}
+    (count, height, width), dtype = values.shape, values.dtype.name
+    options |= {"count": count, "height": height, "width": width, "dtype": dtype}
+    options |= {"crs": crs, "transform": transform, "compress": "DEFLATE", "blocksize": 256}
+    options |= {"overview_resampling": "AVERAGE", "bigtiff": "IF_SAFER"}
+    try:
+        with _no_georeference_warning():
+            with rasterio.open(path, "w", driver="COG", **options) as raster:
+                raster.write(values)
+                raster.descriptions = tuple(names)
+                if not real:
+                    raster.colorinterp = [ColorInterp[n] for n in names]
+            with rasterio.open(path) as raster:
+                for i, band in enumerate(values, start=1):
+                    if not np.array_equal(raster.read(i), band, equal_nan=real):
+                        raise OSError(errno.EIO, f"{path.name} reads back differently")
+    except CPLE_BaseError as error:
+        full = shutil.disk_usage(path.parent).free < values.nbytes  # GDAL does not say which
+        raise OSError(errno.ENOSPC if full else errno.EIO, str(error)) from error
+
+
+def to_rgba(rgb: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Bytes (4, y, x); alpha 0 where a pixel is masked."""
+    seen = np.isfinite(rgb).all(axis=-1)
+    levels = np.rint(np.where(seen[..., None], np.clip(rgb, 0, 1), 0) * 255)
+    return np.concatenate([np.moveaxis(levels, -1, 0), seen[None] * 255.0]).astype(np.uint8)
+
+
+def coarser(transform: Affine, shape: Sequence[int], view: Sequence[int]) -> Affine:
+    """The transform of a view of `view` pixels over a scene of `shape` pixels.
+
+    >>> from affine import Affine
+    >>> coarser(Affine(30, 0, 100, 0, -30, 900), (8, 6), (4, 2))[:6]
+    (90.0, 0.0, 100.0, 0.0, -60.0, 900.0)
+    """
+    from affine import Affine
+
+    a, b, c, d, e, f = transform[:6]
+    x, y = shape[1] / view[1], shape[0] / view[0]
+    return Affine(a * x, b * y, c, d * x, e * y, f)
+
+
+def read_maps(path: Path, last: str, labels: Sequence[str]) -> xr.DataArray:
+    """Maps (y, x, `last`) with their georeferencing in the coordinate `spatial_ref`."""
+    import xarray as xr
+
+    values, where = read_tiff(path)
+    if values.shape[0] != len(labels) or values.dtype != np.float32:
+        raise InputError(
+            f"out: {path} has {values.shape[0]} {values.dtype} bands, not {len(labels)} of float32;"
+            " give the folder `unmix run` wrote"
+        )
+    coords: dict[str, Any] = {last: list(labels)}
+    if where:
+        coords["spatial_ref"] = xr.DataArray(0, attrs=where)
+    return xr.DataArray(np.moveaxis(values, 0, -1), dims=("y", "x", last), coords=coords)
+
+
+def read_tiff(path: Path) -> tuple[NDArray[Any], dict[str, str]]:
+    """Values (band, y, x) and the attributes of `spatial_ref`."""
+    import rasterio
+    from rasterio.errors import RasterioError
+
+    try:
+        with _no_georeference_warning(), rasterio.open(path) as raster:
+            values, crs, transform = raster.read(), raster.crs, raster.transform
+    except (RasterioError, OSError) as error:
+        raise InputError(f"out: {path} cannot be read ({error}); run anew") from None
+    where = {"crs_wkt": crs.to_wkt()} if crs else {}
+    if not transform.is_identity:
+        where["GeoTransform"] = " ".join(repr(float(v)) for v in transform.to_gdal())
+    return values, where
+
+
+def read_rgb(path: Path) -> NDArray[np.float32] | None:
+    """The false-colour view (y, x, 3), NaN where masked; None where there is none."""
+    if not path.is_file():
+        return None
+    values, _ = read_tiff(path)
+    if values.shape[0] != 4 or values.dtype != np.uint8:
+        raise InputError(f"out: {path} is no false-colour view; delete it or run anew")
+    rgb = np.moveaxis(values[:3], 0, -1).astype(np.float32) / 255
+    return np.where(values[3][..., None] > 0, rgb, np.float32(math.nan))

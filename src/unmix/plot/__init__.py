@@ -1,0 +1,30 @@
+"""Figures of a result: maps, spectra, residual, training and evidence curves.
+
+Every function takes an `Unmixing` and returns a matplotlib `Figure` without touching pyplot. One
+scale (0 to 1) and one colourbar for all abundance maps; the colour of an endmember is the same
+everywhere; masked pixels are light grey; names are drawn as they are, never as formulas.
+"""
+
+from unmix.plot.curves import band_strip, k_curves, loss_curves, noise_curve
+from unmix.plot.maps import abundance_maps, overview
+from unmix.plot.residual import noise_level, residual_histogram, residual_map
+from unmix.plot.spectra import endmember_spectra
+from unmix.plot.style import member_colour, save_png, shrink
+from unmix.plot.view import false_colour
+
+__all__ = [
+    "abundance_maps",
+    "band_strip",
+    "endmember_spectra",
+    "false_colour",
+    "k_curves",
+    "loss_curves",
+    "member_colour",
+    "noise_curve",
+    "noise_level",
+    "overview",
+    "residual_histogram",
+    "residual_map",
+    "save_png",
+    "shrink",
+]

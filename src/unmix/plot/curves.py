@@ -1,0 +1,181 @@
+"""Curves of what led to the result: training, number of endmembers, noise, bands."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from unmix.plot.spectra import runs
+from unmix.plot.style import (
+    COLOURS,
+    DASHES,
+    INK,
+    MUTED,
+    curve_axes,
+    floats,
+    inch_axes,
+    line_handle,
+    member_colour,
+    section,
+    short,
+    title,
+)
+from unmix.types import Unmixing
+
+
+def loss_curves(result: Unmixing) -> Figure | None:
+    """Training loss by epoch, a line a term; None where nothing was trained."""
+    terms = {str(k): floats(v) for k, v in section(result, "history").items()}
+    terms = {k: v for k, v in terms.items() if np.isfinite(v).any()}
+    if not terms:
+        return None
+    figure = Figure(figsize=(10.4, 3.2))
+    axes = curve_axes(inch_axes(figure, 0.75, 0.15, 7.6, 2.5), "epoch", "loss")
+    values = np.concatenate([v[np.isfinite(v)] for v in terms.values()])
+    if values.min() > 0 and values.max() / values.min() > 20:
+        axes.set_yscale("log")
+    for i, loss in enumerate(terms.values()):
+        mark = "o" if len(loss) == 1 else ""
+        epochs = np.arange(1, len(loss) + 1)
+        axes.plot(epochs, loss, color=member_colour(i), linewidth=1.5, marker=mark)
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.margins(x=0.01)
+    legend = axes.legend(
+        [line_handle(i) for i in range(len(terms))],
+        ["."] * len(terms),
+        loc="upper left",
+        bbox_to_anchor=(1.01, 1.03),
+        frameon=False,
+        fontsize=9,
+        labelcolor=INK,
+    )
+    for text, name in zip(legend.get_texts(), terms, strict=True):
+        text.set(text=short(name, 1.5), parse_math=False)
+    return figure
+
+
+def k_curves(result: Unmixing) -> Figure | None:
+    """The evidence for the number of endmembers, one panel a criterion; None without any."""
+    evidence = section(result, "n_endmembers")
+    found = [c for c in evidence.get("criteria") or [] if isinstance(c, dict)]
+    curves = [(c, floats(c.get("x")), floats(c.get("y"))) for c in found]
+    curves = [(c, x, y) for c, x, y in curves if len(x) == len(y) and np.isfinite(y).any()]
+    if not curves:
+        return None
+    columns = min(3, len(curves))
+    rows, w = math.ceil(len(curves) / columns), 10.2 / columns
+    figure = Figure(figsize=(10.4, 2.9 * rows))
+    for i, (criterion, x, y) in enumerate(curves):
+        left, top = i % columns * w + 0.75, i // columns * 2.9 + 0.3
+        axes = inch_axes(figure, left, top, w - 0.95, 2.0)
+        labels = [
+            short(str(criterion.get(k) or d), 2.4) for k, d in (("xlabel", "K"), ("ylabel", ""))
+        ]
+        _draw_criterion(curve_axes(axes, *labels), criterion, x, y, evidence.get("k"))
+        title(axes, str(criterion.get("name", "")), w - 0.95)
+    return figure
+
+
+def _draw_criterion(axes: Axes, criterion: dict[str, Any], x: Any, y: Any, used: Any) -> None:
+    axes.plot(x, y, color=COLOURS[0], linewidth=1.4, marker="o", markersize=3)
+    positive = y[np.isfinite(y) & (y > 0)]
+    if positive.size == np.isfinite(y).sum() and positive.max() / positive.min() > 100:
+        axes.set_yscale("log")
+    if np.isfinite(x).all():
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    if isinstance(used, int | float):
+        axes.axvline(used, color=MUTED, linewidth=1, linestyle=DASHES[2])
+    own = criterion.get("k")
+    at = np.flatnonzero(x == own) if isinstance(own, int | float) else np.empty(0, int)
+    if len(at):
+        axes.plot(x[at[0]], y[at[0]], "o", markersize=8, color=COLOURS[4])
+        axes.annotate(
+            f"K = {own}",
+            (x[at[0]], y[at[0]]),
+            (8, 6),
+            textcoords="offset points",
+            fontsize=9,
+            fontweight="bold",
+            color=COLOURS[4],
+        )
+
+
+def noise_curve(result: Unmixing) -> Figure | None:
+    """Noise by band (standard deviation in the scene's unit); None where it was not estimated."""
+    noise, wavelength = (
+        floats(section(result, "noise").get("per_band")),
+        result.endmembers.wavelength,
+    )
+    if not np.isfinite(noise).any() or len(noise) != result.endmembers.spectra.shape[1]:
+        return None
+    x = np.arange(1.0, len(noise) + 1) if wavelength is None else np.asarray(wavelength, float)
+    figure = Figure(figsize=(10.4, 2.7))
+    axes = curve_axes(
+        inch_axes(figure, 0.75, 0.15, 9.4, 2.0),
+        "band" if wavelength is None else "wavelength [nm]",
+        "noise",
+    )
+    for run in runs(x, np.isfinite(noise) & np.isfinite(x)):
+        mark = "o" if len(run) == 1 else ""
+        axes.plot(x[run], noise[run], color=COLOURS[0], linewidth=1.3, marker=mark, markersize=3)
+    axes.set_ylim(bottom=0)
+    axes.margins(x=0.01)
+    return figure
+
+
+def band_strip(result: Unmixing) -> Figure | None:
+    """Which bands were used and why the others were not; None where nothing is known."""
+    bands = section(result, "bands")
+    kept = bands.get("kept")
+    if not isinstance(kept, list | tuple | np.ndarray) or not len(kept):
+        return None
+    given = bands.get("reason")
+    why = {str(k): str(v) for k, v in given.items()} if isinstance(given, dict) else {}
+    kinds = sorted({why.get(str(i), "left out") for i, k in enumerate(kept) if not k})
+    kinds = ["kept", *kinds]
+    kind = np.array(
+        [0 if k else kinds.index(why.get(str(i), "left out")) for i, k in enumerate(kept)]
+    )
+    figure = Figure(figsize=(10.4, 1.05))
+    axes = inch_axes(figure, 0.35, 0.38, 9.6, 0.26)
+    axes.spines[:].set_visible(False)
+    edges = np.r_[0, np.flatnonzero(np.diff(kind)) + 1, len(kind)]
+    shades = ["#b7c3cd", *(member_colour(i + 4) for i in range(len(kinds)))]
+    for a, b in pairwise(edges):
+        axes.axvspan(a, b, color=shades[kind[a]], linewidth=0)
+    axes.set(xlim=(0, len(kind)), yticks=[])
+    _band_ticks(axes, result.endmembers.wavelength, len(kind))
+    legend = axes.legend(
+        [Patch(facecolor=shades[i]) for i in range(len(kinds))],
+        ["."] * len(kinds),
+        ncols=6,
+        loc="lower left",
+        bbox_to_anchor=(-0.005, 1.0),
+        frameon=False,
+        fontsize=9,
+        handlelength=1,
+        labelcolor=INK,
+        borderpad=0,
+    )
+    for i, text in enumerate(legend.get_texts()):
+        label = f"{kinds[i]} ({int((kind == i).sum())})"
+        text.set(text=short(label, 2.2), parse_math=False)
+    return figure
+
+
+def _band_ticks(axes: Axes, wavelength: NDArray[Any] | None, n: int) -> None:
+    """Band numbers, with the wavelength where the scene has it."""
+    ticks = np.unique(np.linspace(0, n - 1, min(n, 9)).round().astype(int))
+    labels = [str(i + 1) for i in ticks]
+    if wavelength is not None and len(wavelength) == n:
+        labels = [f"{wavelength[i]:.0f} nm" for i in ticks]
+    axes.set_xticks(ticks + 0.5, labels)
+    axes.tick_params(labelsize=8, colors=MUTED, labelcolor=INK, length=3)

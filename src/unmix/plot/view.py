@@ -1,0 +1,69 @@
+"""False-colour view of a scene."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["false_colour"]
+
+RED_GREEN_BLUE = ((650, 550, 450), (2200, 1650, 1250))  # nm: natural, then short-wave infrared
+
+
+def false_colour(scene_block: Any, wavelength: ArrayLike | None) -> NDArray[np.float32]:
+    """False-colour view of a scene, each channel stretched from its 2nd to 98th percentile.
+
+    Bands nearest 650, 550 and 450 nm; where there is no visible light 2200, 1650 and 1250 nm;
+    otherwise, or without wavelengths, the middle of each third of the bands.
+
+    Parameters
+    ----------
+    scene_block : array_like, shape (y, x, band)
+        Only the three bands are read, so it may be lazy. NaN marks masked pixels.
+    wavelength : array_like, shape (band,), optional
+        Band centres in nm.
+
+    Returns
+    -------
+    ndarray, shape (y, x, 3)
+        0..1, a constant channel 0.5, NaN where any of the three is not finite.
+
+    >>> false_colour(np.linspace(0, 1, 24).reshape(2, 3, 4), [450, 550, 650, 850]).shape
+    (2, 3, 3)
+    """
+    channels = [_stretch(scene_block, order) for order in _band_orders(scene_block, wavelength)]
+    view = np.stack(channels, axis=-1)
+    view[~np.isfinite(view).all(axis=-1)] = np.nan
+    return view.astype(np.float32)
+
+
+def _band_orders(block: Any, wavelength: ArrayLike | None) -> list[NDArray[np.intp]]:
+    """For red, green and blue: all bands, the best first."""
+    n_bands = block.shape[-1]
+    if wavelength is not None:
+        centre = np.asarray(wavelength, dtype=float)
+        off = [np.abs(np.nan_to_num(centre, nan=np.inf) - np.c_[list(t)]) for t in RED_GREEN_BLUE]
+        for distance in off:
+            if (distance.min(axis=1) <= 60).all():
+                return [np.argsort(d, kind="stable") for d in distance]
+        rank = np.argsort(np.argsort(-centre))  # long wavelengths are red
+    else:
+        rank = np.arange(n_bands)
+    targets = (np.arange(3) + 0.5) * n_bands / 3 - 0.5
+    return [np.argsort(np.abs(rank - t), kind="stable") for t in targets]
+
+
+def _stretch(block: Any, order: NDArray[np.intp]) -> NDArray[np.float64]:
+    """The first band of `order` that has a value, stretched to 0..1."""
+    for i in order[:10]:
+        band = np.asarray(block[..., int(i)], dtype=np.float64)
+        finite = band[np.isfinite(band)]
+        if finite.size:
+            low, high = np.percentile(finite, [2, 98])
+            spread = high - low
+            good = np.isfinite(band)
+            scaled = np.clip((np.where(good, band, 0) - low) / spread, 0, 1) if spread > 0 else 0.5
+            return np.where(good, scaled, np.nan)
+    return np.full(block.shape[:-1], np.nan)
