@@ -43,15 +43,15 @@ def squared_error(x_hat: Tensor, x: Tensor) -> Tensor:
 def angle(x_hat: Tensor, x: Tensor) -> Tensor:
     """Mean spectral angle in rad, θ = arccos(x̂·x / ‖x̂‖‖x‖).
 
-    Computed as θ = 2 arcsin √((1 − cos θ)/2), 1 − cos θ = (‖x̂ − x‖² − (‖x̂‖ − ‖x‖)²) / 2‖x̂‖‖x‖:
+    Computed as θ = 2 arcsin s, s² = sin²(θ/2) = (‖x̂ − x‖² − (‖x̂‖ − ‖x‖)²) / 4‖x̂‖‖x‖:
     the same angle without the cancellation that makes float32 arccos useless below 1e-3 rad. A
     spectrum that is zero in every band is at π/2 of everything.
 
     >>> angle(torch.tensor([[0.0, 2.0]]), torch.tensor([[1.0, 1.0]]))
     tensor(0.7854)
     """
-    half_sine, _ = _half_sine(x_hat, x)
-    return 2 * torch.asin(half_sine).mean()
+    *_, square = _geometry(x_hat, x)
+    return 2 * torch.asin(square.sqrt()).mean()
 
 
 def uniformity(a: Tensor) -> Tensor:
@@ -122,18 +122,16 @@ class CompositeLoss:
         return loss, terms
 
 
-def _half_sine(x_hat: Tensor, x: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """sin(θ/2) of each pixel, with (‖x̂ − x‖², ‖x̂‖, ‖x‖, whether there is an angle)."""
+def _geometry(x_hat: Tensor, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """‖x̂ − x‖, ‖x̂‖, ‖x̂‖‖x‖, whether there is an angle, and sin²(θ/2); one value a pixel."""
     d = torch.linalg.vector_norm(x_hat - x, dim=-1)
     m = torch.linalg.vector_norm(x_hat, dim=-1)
     n = torch.linalg.vector_norm(x, dim=-1)
-    product = m * n
+    product, gap = m * n, m - n
     defined = product > TINY
-    # ‖x̂ − x‖² − (‖x̂‖ − ‖x‖)², factored
-    gap = (m - n).abs()
-    quarter = (d - gap) * (d + gap) / (4 * product.clamp(min=TINY))
-    quarter = torch.where(defined, quarter, 0.5).clamp(TINY, 1.0)
-    return quarter.sqrt(), (d.square(), m, n, defined)
+    product = product.clamp(min=TINY)
+    square = (d - gap) * (d + gap) / (4 * product)
+    return d, m, product, defined, torch.where(defined, square, 0.5).clamp(TINY, 1.0)
 
 
 class _Composite(torch.autograd.Function):
@@ -171,16 +169,13 @@ def _spectral(x_hat: Tensor, x: Tensor, alpha: float, beta: float) -> tuple[Tens
 
     ∂θ/∂x̂ = (x̂ cos θ/‖x̂‖² − x/‖x̂‖‖x‖) / sin θ, hence grad = p x̂ − q x with p, q a pixel.
     """
-    half_sine, (d2, m, n, defined) = _half_sine(x_hat, x)
-    square = half_sine.square()
-    cosine = 1 - 2 * square
-    sine = (2 * half_sine * (1 - square).clamp(min=0).sqrt()).clamp(min=MIN_SINE)
+    d, m, product, defined, square = _geometry(x_hat, x)
+    sine = 2 * torch.addcmul(square, square, square, value=-1).clamp_(min=MIN_SINE**2 / 4).sqrt_()
     slope = torch.where(defined, (beta / len(x)) / sine, 0.0)
-    m, n = m.clamp(min=TINY), n.clamp(min=TINY)
-    p = 2 * alpha / len(x) + slope * cosine / m.square()
-    q = 2 * alpha / len(x) + slope / (m * n)
+    p = slope * (1 - 2 * square) / m.square().add_(TINY**2) + 2 * alpha / len(x)
+    q = slope / product + 2 * alpha / len(x)
     grad = (x_hat * p[:, None]).addcmul_(x, q[:, None], value=-1)
-    return d2.mean(), 2 * torch.asin(half_sine).mean(), grad
+    return d.square().mean(), 2 * torch.asin(square.sqrt_()).mean(), grad
 
 
 def _simplex(

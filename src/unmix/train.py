@@ -152,12 +152,13 @@ def train(
     """
     _check(epochs, batch_size, dtype, [lr for _, lr in groups])
     network.train()
-    flats = [_Flat(parameters, lr) for parameters, lr in groups]
-    optimiser = torch.optim.Adam([f.group for f in flats], fused=True)
+    low = torch.bfloat16 if dtype == "bfloat16" else torch.float32
+    flats = [_Flat(parameters, lr, low, nonnegative) for parameters, lr in groups]
+    optimiser = torch.optim.Adam([flat.group for flat in flats], fused=True)
     generator = torch.Generator().manual_seed(seed)
     device = data[0].device
     history: dict[str, list[float]] = {name: [] for name in names}
-    kept = _snapshot(network)
+    kept = _snapshot(network, flats)
     status = f"Trained for all {epochs} epochs."
     for epoch in range(1, epochs + 1):
         sums = torch.zeros(len(names), device=device)
@@ -170,28 +171,31 @@ def train(
             with torch.autocast(device.type, torch.bfloat16, enabled=dtype == "bfloat16"):
                 loss, terms = objective(network, *batch)
             for flat in flats:
-                flat.zero_grad()
+                flat.before_backward()
             loss.backward()
+            for flat in flats:
+                flat.before_step()
             optimiser.step()
-            for weight in nonnegative:
-                weight.data.clamp_(min=0)
+            for flat in flats:
+                flat.after_step()
             sums.add_(terms, alpha=len(rows) / len(order))
-        means = sums.tolist()
         if stop:
             status = f"Cancelled in epoch {epoch} of {epochs}; {_kept(epoch)}"
             break
-        if not (sums.isfinite().all() and all(f.is_finite() for f in flats)):
+        if not (sums.isfinite().all() and all(flat.is_finite() for flat in flats)):
             status = f"Diverged in epoch {epoch} of {epochs} (not finite: lower lr); {_kept(epoch)}"
             break
-        kept = _snapshot(network)
-        for name, value in zip(names, means, strict=True):
+        kept = _snapshot(network, flats)
+        means = dict(zip(names, sums.tolist(), strict=True))
+        for name, value in means.items():
             history[name].append(value)
         _drop_negligible(optimiser)
         if progress is not None:
-            progress(epoch, epochs, dict(zip(names, means, strict=True)))
-    for flat in flats:
-        flat.release()
-    network.load_state_dict(kept)
+            progress(epoch, epochs, means)
+    for flat, vector in zip(flats, kept[0], strict=True):
+        flat.release(vector)
+    for buffer, value_kept in zip(network.buffers(), kept[1], strict=True):
+        buffer.copy_(value_kept)
     network.eval()
     return Training(history, len(history[names[0]]), status)
 
@@ -199,40 +203,71 @@ def train(
 class _Flat:
     """Parameters of one learning rate as views of one vector, their gradients likewise.
 
-    Adam then makes one pass over one array where it made one a layer: with small layers its
-    bookkeeping costs more than its arithmetic.
+    Adam then makes one pass over one array where it made one a layer, and bfloat16 weights are
+    cast once a step: with layers this small the bookkeeping costs more than the arithmetic.
+    `vector` is the float32 master; the network computes with `weights`, which is the master
+    itself or its copy in bfloat16.
     """
 
-    def __init__(self, parameters: Iterable[nn.Parameter], lr: float) -> None:
+    def __init__(
+        self,
+        parameters: Iterable[nn.Parameter],
+        lr: float,
+        dtype: torch.dtype,
+        nonnegative: Sequence[nn.Parameter],
+    ) -> None:
         self.parameters = list(parameters)
         sizes = [-(-p.numel() // _ALIGN) * _ALIGN for p in self.parameters]
-        first = self.parameters[0]
-        self.vector = nn.Parameter(torch.zeros(sum(sizes), device=first.device))
-        self.vector.grad = torch.zeros_like(self.vector)
+        master = torch.zeros(sum(sizes), device=self.parameters[0].device)
+        self.vector = nn.Parameter(master)
+        self.vector.grad = torch.zeros_like(master)
         self.group = {"params": [self.vector], "lr": lr}
-        pieces = zip(
-            self.parameters,
-            self.vector.data.split(sizes),
-            self.vector.grad.split(sizes),
-            strict=True,
+        self.weights = master if dtype == torch.float32 else master.to(dtype)
+        self.gradients = self.vector.grad if dtype == torch.float32 else master.to(dtype)
+        self.sizes = sizes
+        for p, view in zip(self.parameters, self._views(master), strict=True):
+            view.copy_(p.data)
+        self.weights.copy_(master)
+        chosen = {id(p) for p in nonnegative}
+        self.clamped = [
+            view
+            for p, view in zip(self.parameters, self._views(master), strict=True)
+            if id(p) in chosen
+        ]
+        views = zip(
+            self.parameters, self._views(self.weights), self._views(self.gradients), strict=True
         )
-        for p, values, gradient in pieces:
-            view = values[: p.numel()].view_as(p)
-            p.data = view.copy_(p.data)
-            p.grad = gradient[: p.numel()].view_as(p)
+        for p, weight, gradient in views:
+            p.grad = None
+            p.data, p.grad = weight, gradient
 
-    def zero_grad(self) -> None:
-        assert self.vector.grad is not None
-        self.vector.grad.zero_()
+    def _views(self, vector: Tensor) -> list[Tensor]:
+        """The pieces of `vector`, each in its parameter's shape."""
+        pieces = zip(vector.split(self.sizes), self.parameters, strict=True)
+        return [piece[: p.numel()].view(p.shape) for piece, p in pieces]
+
+    def before_backward(self) -> None:
+        self.gradients.zero_()
+
+    def before_step(self) -> None:
+        if self.gradients is not self.vector.grad:
+            assert self.vector.grad is not None
+            self.vector.grad.copy_(self.gradients)
+
+    def after_step(self) -> None:
+        for weight in self.clamped:
+            weight.clamp_(min=0)
+        if self.weights.dtype != torch.float32:
+            self.weights.copy_(self.vector.data)
 
     def is_finite(self) -> bool:
         return bool(self.vector.isfinite().all())
 
-    def release(self) -> None:
-        """Give each parameter its own memory again."""
-        for p in self.parameters:
-            p.data = p.data.clone()
+    def release(self, vector: Tensor) -> None:
+        """Give each parameter memory of its own, in float32, with the values of `vector`."""
+        for p, values in zip(self.parameters, self._views(vector), strict=True):
             p.grad = None
+            p.data = values.clone()
 
 
 def _check(epochs: int, batch_size: int, dtype: str, rates: list[float]) -> None:
@@ -245,8 +280,10 @@ def _check(epochs: int, batch_size: int, dtype: str, rates: list[float]) -> None
             raise InputError(f"lr: got {rate!r}; a learning rate is a positive number")
 
 
-def _snapshot(network: nn.Module) -> dict[str, Tensor]:
-    return {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
+def _snapshot(network: nn.Module, flats: list[_Flat]) -> tuple[list[Tensor], list[Tensor]]:
+    """Copies of the float32 weights and of the network's buffers."""
+    weights = [flat.vector.detach().clone() for flat in flats]
+    return weights, [buffer.clone() for buffer in network.buffers()]
 
 
 def _kept(epoch: int) -> str:

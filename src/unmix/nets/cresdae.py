@@ -29,6 +29,7 @@ class CResDAENet(nn.Module):
     ----------
     CResDAE, Remote Sensing 2025, 17(21), 3622.
 
+    >>> import torch
     >>> net = CResDAENet(n_bands=162, n_endmembers=5)
     >>> x_hat, a = net(torch.rand(7, 162))
     >>> x_hat.shape, a.shape, bool((a.sum(dim=1) - 1).abs().max() < 1e-6)
