@@ -16,6 +16,7 @@ from xarray.core import indexing
 
 from unmix.checks import InputError
 from unmix.io.envi import find_header, read_envi
+from unmix.io.files import read_head
 from unmix.io.georef import grid_coords, grid_of
 from unmix.io.lazy import Affine, RawScene
 from unmix.io.mat import read_mat
@@ -78,7 +79,7 @@ def open_scene(path: str | Path, *, variable: str | None = None) -> xr.DataArray
 
 def _read(path: Path, variable: str | None) -> RawScene:
     """The reader the file's first bytes (and neighbours) ask for."""
-    head, suffix = _head(path), path.suffix.lower()
+    head, suffix = read_head(path), path.suffix.lower()
     if is_mat5(head) or (is_hdf5(head) and suffix not in _OTHER_HDF5):
         return read_mat(path, variable)
     if variable is not None:
@@ -90,20 +91,6 @@ def _read(path: Path, variable: str | None) -> RawScene:
     if suffix in _WRITTEN_AS:
         raise InputError(f"{path.name}: {_WRITTEN_AS[suffix]}")
     raise InputError(f"{path.name}: not a scene format unmix reads; give {FORMATS}")
-
-
-def _head(path: Path) -> bytes:
-    """The first 1024 bytes of a file that must be there and readable."""
-    try:
-        if path.is_dir():
-            raise InputError(f"{path}: is a folder; give a scene file: {FORMATS}")
-        with path.open("rb") as file:
-            return file.read(1024)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; check the path") from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"{path}: cannot be read ({reason}); check it and its rights") from None
 
 
 def as_scene(raw: RawScene, source: str) -> xr.DataArray:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from unmix.checks import InputError
 from unmix.io.bands import band_table
+from unmix.io.files import read_head
 from unmix.io.lazy import BandKey, Decoding, PixelSource, RawScene
 from unmix.io.mat5 import Mat5Variable, is_mat5, scan_mat5
 from unmix.io.mat73 import Mat73Variable, is_hdf5, scan_mat73
@@ -109,8 +110,7 @@ def scan_mat(path: Path) -> Mapping[str, MatVariable]:
     InputError
         Not a MATLAB file of these versions, or damaged.
     """
-    with path.open("rb") as file:
-        head = file.read(1024)
+    head = read_head(path)
     if is_hdf5(head):
         return scan_mat73(path)
     if is_mat5(head):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -30,6 +31,7 @@ _IN_TEXT = re.compile(
 # A file that claims to unpack to this many times its size holds no picture.
 _MAX_RATIO = 2000
 _ALWAYS_FINE = 2**28
+_FILTERS = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -75,12 +77,10 @@ def open_tiff(path: Path) -> Iterator[Any]:
     """
     try:
         with (
-            warnings.catch_warnings(),
             rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR", GDAL_PAM_ENABLED="NO"),
+            _open_quietly(path) as file,
         ):
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with rasterio.open(path.resolve(), driver="GTiff") as file:
-                yield file
+            yield file
     except InputError:
         raise
     except Exception as error:  # rasterio, GDAL and NumPy raise many types on damaged files
@@ -89,6 +89,16 @@ def open_tiff(path: Path) -> Iterator[Any]:
             f"{path.name}: damaged or unsupported TIFF ({line.strip(': '):.120}); "
             "save or copy it again"
         ) from None
+
+
+def _open_quietly(path: Path) -> Any:
+    """The data set, without the warning that it is not georeferenced.
+
+    Python's warning filters belong to all threads: the lock keeps them in order.
+    """
+    with _FILTERS, warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        return rasterio.open(path.resolve(), driver="GTiff")
 
 
 def read_tiff(path: Path) -> RawScene:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unmix.checks import InputError
+from unmix.io.files import read_head
 from unmix.io.mat import MatVariable, scan_mat, small_array
 from unmix.io.raster import is_tiff, open_tiff
 
@@ -56,12 +57,7 @@ def read_truth(path: str | Path, *, shape: tuple[int, int] | None = None) -> Tru
         No such file, no abundances in it, sizes that contradict each other, or damaged.
     """
     path = Path(path)
-    try:
-        with path.open("rb") as file:
-            head = file.read(8)
-        truth = _from_tiff(path) if is_tiff(head) else _from_mat(path, shape)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); check the path") from None
+    truth = _from_tiff(path) if is_tiff(read_head(path)) else _from_mat(path, shape)
     got = truth.abundances.shape[:-1]
     if shape is not None and got != tuple(shape):
         raise InputError(
