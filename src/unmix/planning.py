@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -160,14 +160,23 @@ class Draft:
             )
         return X
 
-    def drop_declared(self, scene: xr.DataArray, spec: str | None) -> None:
-        """Bands the header or the user calls bad."""
+    def drop_declared(
+        self, scene: xr.DataArray, spec: str | None, excluded: Mapping[int, str]
+    ) -> None:
+        """Bands the header, the user or the caller calls bad."""
         if "good" in scene.coords:
             bad = np.flatnonzero(~np.asarray(scene.coords["good"].values, bool))
             self.drop("bad bands", bad, "bad in header", "the header's bad-band list")
         if spec:
             bands = parse_bands(spec, self.wavelength, self.n_bands)
             self.drop("bad bands", bands, "dropped by user", f"asked for: {spec}")
+        if excluded and not 0 <= min(excluded) <= max(excluded) < self.n_bands:
+            raise InputError(
+                f"excluded: bands beyond the {self.n_bands} of {self.name}; correct it"
+            )
+        for reason in dict.fromkeys(excluded.values()):
+            bands_of = [band for band, why in excluded.items() if why == reason]
+            self.drop("bad bands", bands_of, reason, reason)
 
     def drop_empty(self, X: NDArray[np.float32]) -> None:
         """Bands that hold no data in most pixels; a warning for bands that cost many pixels."""

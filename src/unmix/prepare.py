@@ -6,7 +6,7 @@ reason, and frozen in a `Preparation` that prepares any block of the scene in th
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,6 +32,7 @@ def plan(
     *,
     water_windows: Iterable[tuple[float, float]] = WATER_WINDOWS,
     drop_bands: str | None = None,
+    excluded: Mapping[int, str] | None = None,
     detect_bad_bands: bool = True,
     overlap: str = "keep-better",
     reflectance_scale: str | float = "auto",
@@ -56,6 +57,8 @@ def plan(
         In nm, ends included; ``()`` for none.
     drop_bands : str, optional
         See `unmix.bands.parse_bands`: "1-5,104,1350nm-1450nm".
+    excluded : mapping of int to str, optional
+        More bands to leave out, counted from 0, with the reason of each.
     detect_bad_bands : bool
         Look for constant and noisy bands.
     overlap : {"keep-better", "keep"}
@@ -88,7 +91,7 @@ def plan(
     if not (np.isfinite(smooth) and 0 <= smooth <= 50):
         raise InputError(f"smooth: got {smooth}; give a standard deviation of 0 to 50 bands")
     X = draft.pixels_with_data(scene, sample, seed)
-    draft.drop_declared(scene, drop_bands)
+    draft.drop_declared(scene, drop_bands, excluded or {})
     draft.drop_empty(X)
     draft.drop_windows(tuple(water_windows))
     X = draft.complete(X)
