@@ -74,7 +74,7 @@ def resample(
     n_bands : int, optional
         The scene's number of bands, needed when `wavelength` is None.
     max_gap : float, optional
-        In nm; by default 25, or three times the library's median spacing if that is more.
+        In nm; by default 25, or three times the spectrum's median spacing if that is more.
 
     Raises
     ------
@@ -97,8 +97,7 @@ def resample(
     if len(source) == len(place) and np.allclose(source[order][place], bands.centre, 0, SAME_BAND):
         return _taken(endmembers, order[place], bands.centre, fwhm, "")
     bands = _less_own_width(bands, endmembers)
-    gap = max(MAX_GAP, 3 * _median_step(source[order])) if max_gap is None else float(max_gap)
-    values = _apply(source[order], endmembers.spectra[:, order], bands, gap)
+    values = _apply(source[order], endmembers.spectra[:, order], bands, max_gap)
     _check_overlap(values, endmembers, bands.centre)
     kind = "Gaussian response" if bands.sigma.any() else "linear interpolation"
     return Endmembers(
@@ -175,13 +174,7 @@ def _less_own_width(bands: _Bands, endmembers: Endmembers) -> _Bands:
     return _Bands(bands.centre, np.sqrt(np.maximum(bands.sigma**2 - blur**2, 0.0)))
 
 
-def _median_step(sorted_wavelength: Array) -> float:
-    step = np.diff(sorted_wavelength)
-    step = step[step > 0]
-    return float(np.median(step)) if step.size else 0.0
-
-
-def _apply(x: Array, spectra: Array, bands: _Bands, gap: float) -> Array:
+def _apply(x: Array, spectra: Array, bands: _Bands, max_gap: float | None) -> Array:
     """Weighted sums of the samples; members that miss the same samples share the weights."""
     valid = np.isfinite(spectra)
     out = np.full((len(spectra), len(bands.centre)), np.nan)
@@ -191,7 +184,8 @@ def _apply(x: Array, spectra: Array, bands: _Bands, gap: float) -> Array:
         nodes, merge = _merge_repeats(x[pattern])
         if len(nodes) < 2:
             continue
-        weights, support = _weights(nodes, bands, gap)
+        usual = max(MAX_GAP, 3 * float(np.median(np.diff(nodes))))
+        weights, support = _weights(nodes, bands, usual if max_gap is None else max_gap)
         got = (spectra[np.ix_(rows, pattern)] @ merge) @ weights
         with np.errstate(invalid="ignore", divide="ignore"):
             out[rows] = np.where(support >= MIN_SUPPORT, got / support, np.nan)

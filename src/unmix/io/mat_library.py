@@ -32,7 +32,7 @@ def read_mat_library(path: Path) -> Raw:
     """
     content = _load(path)
     names = next((_strings(content[n]) for n in NAMES if n in content), [])
-    axis = next((_vector(content[n]) for n in WAVELENGTHS if n in content), None)
+    axis = next((_vector(content[n], path.name) for n in WAVELENGTHS if n in content), None)
     bundles = [content[f"lib{i + 1}"] for i in range(len(names)) if f"lib{i + 1}" in content]
     found = next((n for n in SPECTRA if n in content), None)
     if found is not None:
@@ -117,5 +117,9 @@ def _strings(value: Any) -> list[str]:
     return [str(np.asarray(item).ravel()[0] if np.size(item) else "").strip() for item in flat]
 
 
-def _vector(value: Any) -> np.ndarray:
-    return np.asarray(value, float).ravel()
+def _vector(value: Any, file: str) -> np.ndarray:
+    """Wavelengths from a row, a column or a cell."""
+    try:
+        return np.asarray(value, float).ravel()
+    except (TypeError, ValueError):
+        raise InputError(f"{file}: its wavelengths are no numbers; correct them") from None

@@ -96,9 +96,9 @@ def to_endmembers(raw: Raw, scale: float | None = None) -> Endmembers:
     notes += note
     names, note = unique_names(raw.names)
     notes += note
-    spectra, names, note = _without_empty(spectra, names, raw.file)
-    notes += note
     spectra, wavelength, fwhm, note = _on_axis(raw, spectra)
+    notes += note
+    spectra, names, note = _without_empty(spectra, names, raw.file)
     notes += note
     return Endmembers(spectra, wavelength, names, f"{raw.file}: {'; '.join([count, *notes])}", fwhm)
 
@@ -109,8 +109,9 @@ def unique_names(names: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]
     >>> unique_names(["soil", "tree", "soil"])
     (('soil', 'tree', 'soil 2'), ('1 repeated name numbered',))
     """
-    reserved, used, found = set(names), set[str](), []
-    for number, given in enumerate(names, start=1):
+    tidy = [" ".join(name.split()) for name in names]
+    reserved, used, found = set(tidy), set[str](), []
+    for number, given in enumerate(tidy, start=1):
         name = unique = given or f"endmember {number}"
         count = 1
         while unique in used or (count > 1 and unique in reserved):
@@ -118,7 +119,7 @@ def unique_names(names: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]
             unique = f"{name} {count}"
         used.add(unique)
         found.append(unique)
-    changed = sum(a != b for a, b in zip(found, names, strict=True))
+    changed = sum(a != b for a, b in zip(found, tidy, strict=True))
     note = (f"{changed} repeated name{'s' if changed > 1 else ''} numbered",) if changed else ()
     return tuple(found), note
 

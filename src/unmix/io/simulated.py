@@ -166,7 +166,7 @@ def _raster_writer(
             "crs": rasterio.crs.CRS.from_user_input(crs),
             "transform": rasterio.Affine(*transform[:6]),
         }
-    except CRSError:
+    except (CRSError, ValueError):
         raise InputError(f"crs: got {crs!r}; give one such as 'EPSG:32650'") from None
 
     def write(path: Path) -> None:

@@ -74,9 +74,8 @@ def read_sli(header: Path, data: Path) -> Raw:
 
 def _raw(fields: dict[str, str], spectra: np.ndarray, file: str, where: str) -> Raw:
     """Names, wavelengths, FWHM, missing values and scale from the header."""
-    if "data ignore value" in fields:
-        ignore = _list(fields, "data ignore value", 1, where)
-        assert ignore is not None
+    ignore = _list(fields, "data ignore value", 1, where)
+    if ignore is not None:
         spectra[np.isclose(spectra, ignore[0], rtol=1e-6, atol=0)] = np.nan
     names = split_list(fields["spectra names"]) if "spectra names" in fields else []
     if names and len(names) != len(spectra):

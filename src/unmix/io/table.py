@@ -76,7 +76,7 @@ def read_table(text: str, file: str) -> Raw:
     if (first == "band" or AXIS.fullmatch(first)) and _is_number(body[0][1][0], decimal):
         return _columns(header, body, decimal, file)
     labels = next((i for i, cell in enumerate(header) if _is_number(cell, decimal)), 0)
-    if 0 < labels <= len(header) - 2 and not AXIS.fullmatch(header[1].lower()):
+    if 0 < labels < len(header) and all(_is_number(cell, decimal) for cell in header[labels:]):
         return _across(header, body, labels, decimal, file)
     if labels == 0 and _is_number(header[0], decimal):
         raise InputError(f"{file}: no header; begin with 'wavelength_nm,' and the spectra's names")
@@ -128,11 +128,13 @@ def _rows(text: str, file: str) -> tuple[list[Row], str]:
     ]
     if not lines:
         raise InputError(f"{file}: empty; give a header with names and a line for each band")
-    mark = max(",;\t", key=lines[0][1].count)
-    if not lines[0][1].count(mark):
+    found = re.search("[,;\t]", re.sub('"[^"]*"', "", lines[0][1]))
+    if found is None:
         raise InputError(f"{file}: not a table; separate its columns by commas")
+    mark = found[0]
     try:
-        cells = list(csv.reader((line for _, line in lines), delimiter=mark, strict=True))
+        text_lines = (line for _, line in lines)
+        cells = list(csv.reader(text_lines, delimiter=mark, strict=True, skipinitialspace=True))
     except csv.Error as error:
         raise InputError(f"{file}: not a table ({error}); give plain CSV") from None
     if len(cells) != len(lines):

@@ -65,7 +65,7 @@ def demo_scene(seed: int = 0) -> Simulation:
         brightness=BRIGHTNESS,
         noise_profile=noise,
     )
-    outside = _wedge(SIZE)[..., None]
+    outside = _wedge(scene.abundances)[..., None]
     return replace(
         scene,
         cube=np.where(outside, np.float32(np.nan), scene.cube),
@@ -111,7 +111,10 @@ def _bathtub(centres: NDArray[np.floating]) -> NDArray[np.floating]:
     return 1.0 + 2.0 * u**6
 
 
-def _wedge(size: tuple[int, int]) -> NDArray[np.bool_]:
-    """The upper right corner beyond a slanted swath edge."""
-    row, col = np.mgrid[: size[0], : size[1]]
-    return col / size[1] > 0.85 + 0.45 * row / size[0]
+def _wedge(abundances: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """The corner beyond a slanted swath edge, of the four the one that spares pure pixels best."""
+    rows, cols = abundances.shape[:2]
+    row, col = np.mgrid[:rows, :cols]
+    wedge = col / cols > 0.85 + 0.45 * row / rows
+    corners = (wedge, wedge[:, ::-1], wedge[::-1], wedge[::-1, ::-1])
+    return max(corners, key=lambda outside: float(abundances[~outside].max(axis=0).min()))

@@ -143,7 +143,7 @@ def _mixer(
     strength = np.asarray(beta, float)
     if strength.shape not in ((), (k, k)) or not ((strength >= 0) & (strength <= 1)).all():
         raise InputError(f"beta: give a number in [0, 1], or a ({k}, {k}) array of them")
-    if isinstance(gamma, (str, bool)) or np.ndim(gamma) or not 0 < gamma <= 3:
+    if not isinstance(gamma, (int, float, np.number)) or not 0 < gamma <= 3:
         raise InputError(f"gamma: got {gamma!r}; the exponent of pnmm lies in (0, 3]")
     upper = np.triu_indices(k, 1)
     top = np.broadcast_to(strength, (k, k))[upper]
@@ -202,13 +202,16 @@ def _size(size: tuple[int, int]) -> tuple[int, int]:
 
 
 def _snr(snr: float) -> float:
-    if isinstance(snr, (str, bool)) or np.ndim(snr) or not snr > -np.inf:
+    if not isinstance(snr, (int, float, np.number)) or not snr > -np.inf:
         raise InputError(f"snr: got {snr!r}; give decibels, such as 20, or inf for no noise")
     return float(snr)
 
 
 def _span(span: tuple[float, float]) -> tuple[float, float]:
-    low, high = np.broadcast_to(np.asarray(span, float), (2,))
+    try:
+        low, high = (float(value) for value in span)
+    except (TypeError, ValueError):
+        low = high = np.nan
     if not 0 < low <= high < np.inf:
         raise InputError(f"brightness: got {span!r}; give (low, high) with 0 < low <= high")
-    return float(low), float(high)
+    return low, high
