@@ -207,17 +207,19 @@ def _weights(x: Array, bands: _Bands, gap: float) -> tuple[Array, Array]:
     P = ∫ g and m = ∫ λ g = c P - σ² (g(b) - g(a)).
     """
     step = np.diff(x)[:, None]
-    usable = step <= gap
-    narrow = bands.sigma == 0
-    sigma = np.where(narrow, 1.0, bands.sigma)
-    z = (x[:, None] - bands.centre) / sigma
-    share = np.diff(ndtr(z), axis=0)
-    offset = -sigma * np.diff(np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi), axis=0)
-    at = np.clip(np.searchsorted(x, bands.centre, side="right") - 1, 0, len(x) - 2)
-    inside = (bands.centre >= x[0]) & (bands.centre <= x[-1])
-    point = (np.arange(len(x) - 1)[:, None] == at) & inside
-    share = np.where(narrow, point.astype(float), share) * usable
-    offset = np.where(narrow, 0.0, offset) * usable
+    share = np.zeros((len(x) - 1, len(bands.centre)))
+    offset = np.zeros_like(share)  # m - c P
+    wide = bands.sigma > 0
+    sigma = bands.sigma[wide]
+    z = (x[:, None] - bands.centre[wide]) / sigma
+    share[:, wide] = np.diff(ndtr(z), axis=0)
+    offset[:, wide] = -sigma * np.diff(np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi), axis=0)
+    within = (bands.centre >= x[0]) & (bands.centre <= x[-1])
+    points = np.flatnonzero(~wide & within)
+    at = np.clip(np.searchsorted(x, bands.centre[points], side="right") - 1, 0, len(x) - 2)
+    share[at, points] = 1.0
+    share *= step <= gap
+    offset *= step <= gap
     right = (offset + (bands.centre - x[:-1, None]) * share) / step
     weights = np.zeros((len(x), len(bands.centre)))
     weights[:-1] += share - right

@@ -170,9 +170,9 @@ def _raster_writer(
         raise InputError(f"crs: got {crs!r}; give one such as 'EPSG:32650'") from None
 
     def write(path: Path) -> None:
-        shape = {"height": rows, "width": cols, "count": count, "dtype": cube.dtype}
+        shape = {"height": rows, "width": cols, "count": count, "dtype": cube.dtype, **place}
         packing = {"compress": "deflate", "interleave": "band", "nodata": nodata}
-        with rasterio.open(path, "w", driver="GTiff", **shape, **packing, **place) as file:
+        with rasterio.open(path, "w", driver="GTiff", **shape, **packing) as file:
             file.write(np.moveaxis(cube, -1, 0))
             if cube.dtype == np.int16:
                 file.scales = (1.0 / INT16_SCALE,) * count
