@@ -200,7 +200,7 @@ class CResDAE(Unmixer):
         A = self._through(self.network_.encoder, scaled / self.unit_, len(self.endmembers_))
         A = A.astype(pixels.dtype, copy=False)
         A /= A.sum(axis=1, keepdims=True)
-        return A.reshape(*np.shape(X)[:-1], -1)
+        return self._like(A, X)
 
     def inverse_transform(self, A: ArrayLike) -> NDArray[np.floating]:
         """Spectra (..., band) of abundances (..., member) by the whole decoder.

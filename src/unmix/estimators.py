@@ -35,12 +35,26 @@ class Unmixer(TransformerMixin, BaseEstimator):
 
     def _check_pixels(self, X: ArrayLike, *, reset: bool) -> Pixels:
         """X as finite pixels (pixel, band), C-contiguous, float32 kept."""
-        if np.ndim(X) > 2:
-            X = np.reshape(np.asarray(X), (-1, np.shape(X)[-1]))
+        if isinstance(X, np.ndarray):
+            if X.dtype.kind not in "fiubcO":
+                raise InputError(f"X: got dtype {X.dtype}; give real numbers")
+            if X.ndim > 2:
+                X = X.reshape(-1, X.shape[-1])
         return validate_data(
-            self, X, reset=reset, dtype=[np.float64, np.float32], order="C",
-            ensure_min_samples=2 if reset else 1, ensure_min_features=2,
-        )  # fmt: skip
+            self,
+            X,
+            reset=reset,
+            dtype=[np.float64, np.float32],
+            order="C",
+            ensure_min_samples=2 if reset else 1,
+            ensure_min_features=2 if reset else 1,
+        )
+
+    @staticmethod
+    def _like(A: Pixels, X: ArrayLike) -> Pixels:
+        """A (pixel, member) with the leading axes of X (..., band)."""
+        lead = X.shape[:-1] if isinstance(X, np.ndarray) else A.shape[:1]
+        return A.reshape(*lead, A.shape[-1])
 
     def _check_configuration(self, X: Pixels) -> tuple[int, Pixels | None]:
         """K and the given endmembers (None: to be extracted), checked against the pixels."""
@@ -132,7 +146,7 @@ class LinearUnmixer(Unmixer):
         check_is_fitted(self)
         pixels = self._check_pixels(X, reset=False)
         A, _ = abundances(pixels, self.endmembers_, self.scale)
-        return A.reshape(*np.shape(X)[:-1], -1)
+        return self._like(A, X)
 
 
 class VCAFCLS(LinearUnmixer):

@@ -1,0 +1,151 @@
+"""What comes out: residuals, proof, record, and maps on the scene's grid."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unmix.provenance import hash_files
+from unmix.ready import Ready, band_values
+from unmix.types import Endmembers, Unmixing
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from unmix.estimators import Unmixer
+
+__all__ = ["assemble", "convergence", "describe", "member_spectra", "record", "residuals"]
+
+Pixels = NDArray[np.floating]
+
+_CHUNK = 65_536  # pixels whose residual is worked out at a time
+_PROOF = 10_000  # pixels on which optimality is proved
+
+
+def residuals(estimator: Unmixer, X: Pixels, A: Pixels, scale: str) -> NDArray[np.float32]:
+    """Reconstruction RMSE, spectral angle [rad] and brightness of every pixel: (pixel, 3)."""
+    out = np.empty((len(X), 3), np.float32)
+    for start in range(0, len(X), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        x, fit = X[part], estimator.inverse_transform(A[part])
+        along = (x * fit).sum(axis=-1)
+        power = np.maximum((fit * fit).sum(axis=-1), np.finfo(np.float32).tiny)
+        s = along / power if scale != "none" else np.ones(len(x), x.dtype)
+        size = np.sqrt(power) * np.linalg.norm(x, axis=-1)
+        out[part, 0] = np.sqrt(((x - s[:, None] * fit) ** 2).mean(axis=-1))
+        cosine = along / np.maximum(size, np.finfo(np.float32).tiny)
+        out[part, 1] = np.arccos(np.clip(cosine, -1, 1))
+        out[part, 2] = s
+    return out
+
+
+def convergence(estimator: Unmixer, X: Pixels, A: Pixels, scale: str) -> dict[str, Any]:
+    """Status sentence, and for the exact solvers the proof on a part of the pixels."""
+    status = getattr(estimator, "status_", None)
+    if status is not None:
+        return {"status": status, "iterations": getattr(estimator, "n_iter_", None)}
+    from unmix.scaling import normalise
+    from unmix.solve import kkt_residual, nnls
+
+    x, E = X[:_PROOF], estimator.endmembers_
+    if scale == "shade":
+        kkt = kkt_residual(x, E, nnls(x, E), sum_to_one=False).max()
+    else:
+        kkt = kkt_residual(normalise(x, scale)[0], normalise(E, scale)[0], A[:_PROOF]).max()
+    return {"status": "solved exactly", "kkt": float(kkt), "pixels_checked": len(x)}
+
+
+def describe(estimator: Unmixer, name: str) -> dict[str, Any]:
+    """The method and every parameter of it, as the manifest holds them."""
+    parameters = {
+        key: value
+        for key, value in estimator.get_params().items()
+        if key not in ("endmembers", "progress")
+    }
+    label = type(estimator).label
+    if estimator.get_params().get("endmembers") is not None and " + " in label:
+        label = f"{label.split(' + ')[-1]}, endmembers given"
+    return {"name": name, "label": label, "parameters": parameters}
+
+
+def record(ready: Ready) -> dict[str, Any]:
+    """What was read, kept and masked, as the manifest holds it."""
+    from unmix.scene import files_of, geo_of
+
+    scene, prepared, valid = ready.scene, ready.preparation, ready.valid
+    return {
+        "input": {
+            "path": scene.attrs.get("source"),
+            "files": hash_files(files_of(scene)),
+            "format": scene.attrs.get("format"),
+            "shape": [scene.sizes[d] for d in ("y", "x", "band")],
+            "crs": geo_of(scene)[0],
+            "history": list(scene.attrs.get("history", [])),
+        },
+        "preparation": list(prepared.steps),
+        "bands": {
+            "kept": np.isin(np.arange(prepared.n_bands), prepared.kept).tolist(),
+            "reason": {str(i): why for i, why in prepared.reasons.items()},
+            "wavelength": band_values(scene, "wavelength"),
+        },
+        "pixels": {
+            "total": int(valid.size),
+            "masked": int(valid.size - valid.sum()),
+            "by": _masked_by(prepared.mask, valid),
+        },
+    }
+
+
+def _masked_by(mask: NDArray[np.bool_] | None, valid: NDArray[np.bool_]) -> dict[str, int]:
+    """Pixels left out, by reason."""
+    masked = mask if mask is not None else np.zeros_like(valid)
+    counts = {
+        "left out by the mask given": int(masked.sum()),
+        "no data, or a bad value in a band that is used": int((~valid & ~masked).sum()),
+    }
+    return {why: n for why, n in counts.items() if n}
+
+
+def member_spectra(
+    ready: Ready, spectra: Pixels, names: tuple[str, ...], source: str
+) -> Endmembers:
+    """Spectra (member, kept band) on all the scene's bands, NaN in those left out."""
+    return Endmembers(
+        ready.preparation.restore_spectra(np.asarray(spectra, np.float64)),
+        band_values(ready.scene, "wavelength"),
+        names,
+        source,
+        band_values(ready.scene, "fwhm"),
+    )
+
+
+def assemble(
+    ready: Ready,
+    A: Pixels,
+    residual: NDArray[np.float32],
+    endmembers: Endmembers,
+    provenance: dict[str, Any],
+) -> Unmixing:
+    """Maps on the scene's grid with the endmembers and the record."""
+    import xarray as xr
+
+    from unmix.plot import false_colour
+    from unmix.scene import geo_coords
+
+    grid, valid = geo_coords(ready.scene), ready.valid
+
+    def on_grid(values: Pixels, last: str, labels: list[str]) -> xr.DataArray:
+        full = np.full((*valid.shape, len(labels)), np.nan, np.float32)
+        full[valid] = values
+        return xr.DataArray(full, dims=("y", "x", last), coords={**grid, last: labels})
+
+    seen = np.where(valid[..., None], ready.cube, np.float32(np.nan))
+    return Unmixing(
+        on_grid(A, "member", list(endmembers.names)),
+        endmembers,
+        on_grid(residual, "quantity", ["rmse", "angle", "scale"]),
+        provenance,
+        false_colour(seen, band_values(ready.scene, "wavelength")),
+    )

@@ -1,0 +1,97 @@
+"""The command line: one command, `unmix`.
+
+Exit codes: 0 done, 1 the work failed, 2 the input is wrong (one line on standard error says what,
+where, and what to do), 130 interrupted. `--debug` shows the traceback.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+import typer
+
+from unmix.checks import InputError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="unmix",
+    help="What a hyperspectral scene is made of: endmembers, abundance maps, a report.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        import unmix
+
+        typer.echo(f"unmix {unmix.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error."),
+    version: bool = typer.Option(False, "--version", callback=_show_version, is_eager=True),
+) -> None:
+    """What a hyperspectral scene is made of: endmembers, abundance maps, a report."""
+
+
+def _say(kind: str, message: object) -> None:
+    """One line on standard error."""
+    text = " ".join(str(message).split())
+    print(f"unmix: {kind}: {text}", file=sys.stderr)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = app(arguments, standalone_mode=False)
+    except Exception as error:  # the last resort: whatever goes wrong ends in one line
+        if "--debug" in arguments:
+            raise
+        code = _explain(error)
+    except KeyboardInterrupt:
+        _say("interrupted", "nothing was written; run the same command again")
+        code = 130
+    sys.stdout.flush()
+    raise SystemExit(code if isinstance(code, int) else 0)
+
+
+def _explain(error: Exception) -> int:
+    """Print why it ended; the exit code that goes with it."""
+    if isinstance(error, click.exceptions.Abort):
+        _say("interrupted", "nothing was written; run the same command again")
+        return 130
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        print(error.format_message())
+        return 0
+    if isinstance(error, click.ClickException):
+        _say("error", f"{error.format_message()} (see unmix --help)")
+        return 2
+    if isinstance(error, InputError):
+        _say("error", error)
+        return 2
+    if isinstance(error, BrokenPipeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EACCES, errno.EROFS):
+        _say("error", f"{error.filename or 'output'}: {error.strerror}; choose another place")
+        return 2
+    if isinstance(error, MemoryError):
+        _say("failed", "not enough memory for this scene; crop it or use a larger machine")
+        return 1
+    _say("failed", f"{type(error).__name__}: {error} (unmix --debug ... shows where)")
+    return 1
+
+
+from unmix.cli import inspect, make, results, work  # noqa: E402, F401  (they register on `app`)

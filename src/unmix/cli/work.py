@@ -1,0 +1,182 @@
+"""`unmix run`, `unmix train`, `unmix apply`: the commands that unmix."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from unmix.cli import app
+from unmix.cli.common import (
+    DropBands,
+    Json,
+    Out,
+    Overwrite,
+    Parameters,
+    ReflectanceScale,
+    Scene,
+    Seed,
+    Smooth,
+    Variable,
+    WaterWindows,
+    parse_parameters,
+    preparation_options,
+    print_json,
+    progress,
+    read_mask,
+)
+
+if TYPE_CHECKING:
+    from unmix.types import Unmixing
+
+Count = Annotated[
+    int | None, typer.Option("-k", "--n-endmembers", help="How many endmembers. [default: found]")
+]
+Spectra = Annotated[
+    Path | None, typer.Option("--endmembers", help="Known spectra: CSV, .sli, ECOSTRESS, .mat.")
+]
+Method = Annotated[str | None, typer.Option("--method", help="See unmix methods.")]
+Scale = Annotated[str, typer.Option("--scale", help="Brightness: auto, none, l2, max, shade.")]
+Mask = Annotated[Path | None, typer.Option("--mask", help="Raster; not 0 leaves the pixel out.")]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
+
+
+@app.command()
+def run(
+    scene: Scene,
+    out: Out,
+    n_endmembers: Count = None,
+    endmembers: Spectra = None,
+    method: Method = None,
+    scale: Scale = "auto",
+    mask: Mask = None,
+    drop_bands: DropBands = None,
+    water_windows: WaterWindows = None,
+    smooth: Smooth = 0.0,
+    reflectance_scale: ReflectanceScale = None,
+    parameters: Parameters = None,
+    variable: Variable = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    overwrite: Overwrite = False,
+    json: Json = False,
+) -> None:
+    """Unmix a scene: abundance maps, endmembers, a report."""
+    from unmix.output import check_out
+    from unmix.pipeline import run as unmix_run
+    from unmix.scene import open_scene
+
+    check_out(out, overwrite)
+    with progress(json) as tell:
+        result = unmix_run(
+            open_scene(scene, variable=variable),
+            n_endmembers,
+            endmembers=endmembers,
+            method=method,
+            scale=scale,
+            mask=read_mask(mask),
+            seed=seed,
+            device=device,
+            preparation=preparation_options(drop_bands, water_windows, smooth, reflectance_scale),
+            parameters=parse_parameters(parameters),
+            progress=tell,
+        )
+    finish(result, out, overwrite, json)
+
+
+@app.command()
+def train(
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="Simulated or real scene.")],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="MODEL", help="Folder to write.")],
+    n_endmembers: Count = None,
+    endmembers: Spectra = None,
+    method: Method = "cresdae",
+    scale: Scale = "auto",
+    drop_bands: DropBands = None,
+    water_windows: WaterWindows = None,
+    smooth: Smooth = 0.0,
+    reflectance_scale: ReflectanceScale = None,
+    parameters: Parameters = None,
+    variable: Variable = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    overwrite: Overwrite = False,
+) -> None:
+    """Train a method on a scene and keep the model; endmembers may come with simulated data."""
+    from unmix.model import check_model_out, train_model
+    from unmix.scene import open_scene
+
+    check_model_out(out, overwrite)
+    with progress(False) as tell:
+        status = train_model(
+            open_scene(data, variable=variable),
+            out,
+            n_endmembers=n_endmembers,
+            endmembers=endmembers,
+            method=method,
+            scale=scale,
+            seed=seed,
+            device=device,
+            preparation=preparation_options(drop_bands, water_windows, smooth, reflectance_scale),
+            parameters=parse_parameters(parameters),
+            progress=tell,
+            overwrite=overwrite,
+        )
+    typer.echo(f"model   {out}\nstatus  {status}")
+
+
+@app.command()
+def apply(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder made by unmix train.")],
+    scene: Scene,
+    out: Out,
+    mask: Mask = None,
+    variable: Variable = None,
+    overwrite: Overwrite = False,
+    json: Json = False,
+) -> None:
+    """Unmix a scene with a trained model."""
+    from unmix.model import apply_model
+    from unmix.output import check_out
+    from unmix.scene import open_scene
+
+    check_out(out, overwrite)
+    with progress(json) as tell:
+        opened = open_scene(scene, variable=variable)
+        result = apply_model(model, opened, mask=read_mask(mask), progress=tell)
+    finish(result, out, overwrite, json)
+
+
+def finish(result: Unmixing, out: Path, overwrite: bool, json: bool) -> None:
+    """Write the result and say in a few lines what came out."""
+    command = shlex.join(["unmix", *sys.argv[1:]])
+    result = replace(result, provenance={**result.provenance, "command": command})
+    folder = result.save(out, overwrite=overwrite)
+    if json:
+        print_json({"out": str(folder), **_summary(result)})
+        return
+    for key, value in _summary(result).items():
+        typer.echo(f"{key:<11} {value}")
+    for warning in result.provenance["warnings"]:
+        typer.echo(f"warning     {warning}")
+    typer.echo(f"report      {folder / 'report.html'}")
+
+
+def _summary(result: Unmixing) -> dict[str, Any]:
+    """The lines a run ends with."""
+    about = result.provenance
+    residual = result.residual.sel(quantity="rmse")
+    return {
+        "method": about["method"]["label"],
+        "endmembers": f"{about['n_endmembers']['k']} ({about['n_endmembers']['why']})",
+        "scale": f"{about['scale']['mode']} ({about['scale']['why']})",
+        "pixels": f"{about['pixels']['total'] - about['pixels']['masked']} of "
+        f"{about['pixels']['total']}",
+        "residual": f"{float(residual.median()):.4g} (median RMSE, reflectance)",
+        "status": about["convergence"]["status"],
+        "seconds": f"{sum(about['timings'].values()):.1f}",
+    }

@@ -1,0 +1,81 @@
+"""What is decided from the scene: noise, number of endmembers, scale, the method configured."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unmix.checks import InputError, check_option
+
+if TYPE_CHECKING:
+    from unmix.estimators import Unmixer
+
+__all__ = ["configure", "count", "noise", "scale_mode"]
+
+Pixels = NDArray[np.floating]
+
+
+def noise(X: Pixels, seed: int) -> dict[str, Any]:
+    """SNR and noise per band, as the manifest holds them."""
+    from unmix.subspace import estimate_noise
+
+    found = estimate_noise(X, seed=seed)
+    return {"snr_db": found.snr_db, "per_band": found.sigma.tolist()}
+
+
+def count(X: Pixels, n: int | None, E: Pixels | None, seed: int) -> dict[str, Any]:
+    """K, who chose it, and why."""
+    if E is not None:
+        if n not in (None, len(E)):
+            raise InputError(f"n_endmembers: {n}, but {len(E)} endmembers are given; leave it out")
+        return {"k": len(E), "chosen": "user", "why": "the endmembers are given"}
+    if n is not None:
+        return {"k": n, "chosen": "user", "why": "asked for"}
+    from unmix.n_endmembers import suggest
+
+    found = suggest(X, seed=seed)
+    return {"k": found.k, "chosen": "estimated", "why": found.why, "criteria": found.criteria}
+
+
+def scale_mode(X: Pixels, E: Pixels | None, k: int, scale: str, seed: int) -> dict[str, Any]:
+    """Scale mode, who chose it, and why."""
+    from unmix.scaling import SCALES, choose_scale
+
+    check_option(scale, ("auto", *SCALES), "scale")
+    if scale != "auto":
+        return {"mode": scale, "chosen": "user", "why": "asked for", "evidence": {}}
+    choice = choose_scale(X, E=E, n_endmembers=k, seed=seed)
+    return {
+        "mode": choice.mode, "chosen": "auto", "why": choice.why, "evidence": choice.evidence,
+    }  # fmt: skip
+
+
+def configure(
+    method: str | None,
+    E: Pixels | None,
+    k: int,
+    scale: str,
+    seed: int,
+    device: str,
+    parameters: Mapping[str, Any] | None,
+    progress: Callable[[float], None] | None = None,
+) -> Unmixer:
+    """The method, configured; a keyword it does not have is the user's error."""
+    from unmix.methods import DEFAULT, METHODS
+
+    name = check_option(method or DEFAULT, tuple(METHODS), "method")
+    accepted = inspect.signature(METHODS[name]).parameters
+    options: dict[str, Any] = {"n_endmembers": k, "endmembers": E, "scale": scale, "seed": seed}
+    for key, value in (("device", device), ("progress", progress)):
+        if key in accepted:
+            options[key] = value
+    unknown = sorted(set(parameters or {}) - set(accepted))
+    if unknown:
+        raise InputError(
+            f"{unknown[0]}: {name} has no such parameter; it takes {', '.join(accepted)}"
+        )
+    return METHODS[name](**(options | dict(parameters or {})))

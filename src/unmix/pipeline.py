@@ -1,0 +1,213 @@
+"""From a scene to maps: prepare, decide, fit, solve, check; every decision is written down."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from unmix import assemble, decide
+from unmix.checks import check_option
+from unmix.provenance import code
+from unmix.ready import Ready, make_ready
+from unmix.types import Endmembers, Unmixing
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from unmix.estimators import Unmixer
+
+__all__ = ["Progress", "Stages", "extract_endmembers", "fit", "run", "solve"]
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass
+class Stages:
+    """Timings of the stages passed through; tells `progress` of each."""
+
+    progress: Progress | None = None
+    timings: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[Callable[[float], None]]:
+        """Time a stage; what it yields takes the fraction that is done."""
+
+        def tell(fraction: float) -> None:
+            if self.progress is not None:
+                self.progress(name, fraction)
+
+        tell(0.0)
+        start = time.perf_counter()
+        yield tell
+        self.timings[name] = round(time.perf_counter() - start, 3)
+        tell(1.0)
+
+
+def run(
+    scene: xr.DataArray | str | Path,
+    n_endmembers: int | None = None,
+    *,
+    endmembers: Endmembers | ArrayLike | str | Path | None = None,
+    method: str | None = None,
+    scale: str = "auto",
+    mask: ArrayLike | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    preparation: Mapping[str, Any] | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> Unmixing:
+    """Unmix a scene.
+
+    Parameters
+    ----------
+    scene : xarray.DataArray or path-like
+        As `open_scene` gives it, or what it opens.
+    n_endmembers : int, optional
+        K. Estimated from the scene when neither it nor `endmembers` is given.
+    endmembers : Endmembers, array_like (member, band) or path-like, optional
+        Known spectra, resampled to the scene's bands; nothing is extracted then.
+    method : str, optional
+        A name in `unmix.METHODS`; `unmix.methods.DEFAULT` when left out.
+    scale : {"auto", "none", "l2", "max", "shade"}
+        What is done about brightness; "auto" decides from the scene.
+    mask : array_like of bool, shape (y, x), optional
+        True where a pixel is to be left out.
+    seed : int
+    device : {"auto", "cpu", "cuda"}
+        For the networks.
+    preparation : mapping, optional
+        Keywords of `unmix.prepare.plan`: water windows, bands to drop, smoothing, ...
+    parameters : mapping, optional
+        Keywords of the method's constructor.
+    progress : callable, optional
+        Called with a stage's name and the fraction of it that is done.
+
+    Returns
+    -------
+    Unmixing
+
+    Raises
+    ------
+    InputError
+        The scene, the endmembers or a keyword cannot be used; one line says why.
+
+    >>> from unmix.simulate import demo_scene
+    >>> import xarray as xr
+    >>> cube = demo_scene(0).cube[:40, 40:90]
+    >>> result = run(xr.DataArray(cube, dims=("y", "x", "band")), 3, method="vca-fcls")
+    >>> result.abundances.shape
+    (40, 50, 3)
+    """
+    stage = Stages(progress)
+    with stage("prepare"):
+        ready = make_ready(scene, endmembers=endmembers, mask=mask, seed=seed, options=preparation)
+    estimator, decisions = fit(
+        ready, stage, n_endmembers=n_endmembers, method=method, scale=scale, seed=seed,
+        device=device, parameters=parameters,
+    )  # fmt: skip
+    return solve(ready, estimator, decisions, stage, seed=seed)
+
+
+def fit(
+    ready: Ready,
+    stage: Stages,
+    *,
+    n_endmembers: int | None,
+    method: str | None,
+    scale: str,
+    seed: int,
+    device: str,
+    parameters: Mapping[str, Any] | None,
+) -> tuple[Unmixer, dict[str, Any]]:
+    """Decide what the scene leaves open, and fit the method; the decisions go into the manifest."""
+    from unmix.methods import DEFAULT, METHODS
+
+    name = check_option(method or DEFAULT, tuple(METHODS), "method")
+    with stage("noise"):
+        noise = decide.noise(ready.X, seed)
+    with stage("count"):
+        count = decide.count(ready.X, n_endmembers, ready.E, seed)
+    with stage("scale"):
+        mode = decide.scale_mode(ready.X, ready.E, count["k"], scale, seed)
+    with stage("fit") as tell:
+        estimator = decide.configure(
+            name, ready.E, count["k"], mode["mode"], seed, device, parameters, tell
+        ).fit(ready.X)
+    about = assemble.describe(estimator, name)
+    return estimator, {"method": about, "scale": mode, "n_endmembers": count, "noise": noise}
+
+
+def solve(
+    ready: Ready,
+    estimator: Unmixer,
+    decisions: dict[str, Any],
+    stage: Stages,
+    *,
+    seed: int,
+    names: tuple[str, ...] = (),
+) -> Unmixing:
+    """Abundances by a fitted method, their residuals, and the record of it all."""
+    mode = decisions["scale"]["mode"]
+    with stage("unmix"):
+        A = estimator.transform(ready.X)
+    with stage("residual"):
+        residual = assemble.residuals(estimator, ready.X, A, mode)
+        convergence = assemble.convergence(estimator, ready.X, A, mode)
+    source = f"{decisions['method']['label']}, seed {seed}"
+    endmembers = ready.given or assemble.member_spectra(ready, estimator.endmembers_, names, source)
+    provenance = {
+        **code(seed),
+        **decisions,
+        **assemble.record(ready),
+        "convergence": convergence,
+        "history": getattr(estimator, "history_", None),
+        "timings": stage.timings,
+        "warnings": ready.warnings,
+    }
+    return assemble.assemble(ready, A, residual, endmembers, provenance)
+
+
+def extract_endmembers(
+    scene: xr.DataArray | str | Path,
+    n_endmembers: int,
+    *,
+    method: str = "vca",
+    scale: str = "auto",
+    seed: int = 0,
+    preparation: Mapping[str, Any] | None = None,
+) -> Endmembers:
+    """Endmember spectra of a scene on its own bands, NaN in those left out.
+
+    Parameters
+    ----------
+    scene : xarray.DataArray or path-like
+    n_endmembers : int
+    method : {"vca", "spa"}
+    scale : {"auto", "none", "l2", "max", "shade"}
+    seed : int
+    preparation : mapping, optional
+        Keywords of `unmix.prepare.plan`.
+
+    >>> from unmix.simulate import demo_scene
+    >>> import xarray as xr
+    >>> cube = demo_scene(0).cube[:40, 40:90]
+    >>> len(extract_endmembers(xr.DataArray(cube, dims=("y", "x", "band")), 3))
+    3
+    """
+    from unmix.estimators import SPAFCLS, VCAFCLS
+
+    kinds = {"vca": VCAFCLS, "spa": SPAFCLS}
+    kind = kinds[check_option(method, tuple(kinds), "method")]
+    ready = make_ready(scene, seed=seed, options=preparation)
+    mode = decide.scale_mode(ready.X, None, n_endmembers, scale, seed)["mode"]
+    found = kind(n_endmembers, scale=mode, seed=seed).fit(ready.X).endmembers_
+    source = f"{method.upper()}, scale {mode}, seed {seed}"
+    return assemble.member_spectra(ready, np.asarray(found), (), source)

@@ -1,0 +1,68 @@
+"""What shaped a result: input files and their hashes, versions, code revision, threads."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import subprocess
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import unmix
+from unmix.parallel import n_threads
+
+__all__ = ["code", "git_commit", "hash_files"]
+
+_PACKAGES = ("numpy", "scipy", "numba", "torch", "scikit-learn", "xarray", "rasterio")
+
+
+def code(seed: int) -> dict[str, Any]:
+    """Manifest entries on code and machine: versions, commit, date, seed, threads.
+
+    >>> code(3)["seed"]
+    3
+    """
+    return {
+        "unmix_version": unmix.__version__,
+        "git_commit": git_commit(),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seed": seed,
+        "threads": n_threads(),
+        "versions": {
+            "python": platform.python_version(),
+            **{name: metadata.version(name) for name in _PACKAGES},
+        },
+    }
+
+
+def git_commit() -> str | None:
+    """Commit of the source tree unmix runs from; None where it is installed without one."""
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():
+        return None
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.strip() or None
+
+
+def hash_files(files: Sequence[Path]) -> list[dict[str, Any]]:
+    """Name, size and SHA-256 of each file.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "a"
+    >>> _ = path.write_bytes(b"abc")
+    >>> hash_files([path])[0]["sha256"][:8]
+    'ba7816bf'
+    """
+    entries = []
+    for path in files:
+        with path.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        entries.append({"path": str(path), "bytes": path.stat().st_size, "sha256": digest})
+    return entries

@@ -1,0 +1,134 @@
+"""What goes in: the scene opened and prepared, the endmembers on its bands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from unmix.checks import InputError, check_endmembers
+from unmix.preparation import Preparation
+from unmix.prepare import plan
+from unmix.types import Endmembers
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["Ready", "as_scene", "band_values", "make_ready", "on_bands_of", "prepared_with"]
+
+Pixels = NDArray[np.floating]
+
+
+@dataclass(frozen=True, eq=False)
+class Ready:
+    """A scene ready to unmix.
+
+    Parameters
+    ----------
+    scene : xarray.DataArray, dims (y, x, band)
+    preparation : Preparation
+    X : ndarray, float32, shape (valid pixel, kept band)
+    valid : ndarray of bool, shape (y, x)
+    cube : ndarray, float32, shape (y, x, band)
+        The scene's values, for figures.
+    given : Endmembers, optional
+        Known endmembers on all the scene's bands.
+    E : ndarray, shape (member, kept band), optional
+        The same as the solvers need them.
+    """
+
+    scene: xr.DataArray
+    preparation: Preparation
+    X: Pixels
+    valid: NDArray[np.bool_]
+    cube: NDArray[np.float32]
+    given: Endmembers | None = None
+    E: Pixels | None = None
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the user should look at before trusting the result."""
+        found = list(self.preparation.warnings)
+        if self.E is None:
+            return found
+        pixel = float(np.percentile(np.abs(self.X), 99))
+        member = float(np.percentile(np.abs(self.E), 99))
+        if member > 30 * pixel or pixel > 30 * member:
+            found.append(
+                f"the endmembers reach {member:.3g} where the pixels reach {pixel:.3g}: "
+                "check that both are in the same unit (reflectance 0 to 1)"
+            )
+        return found
+
+
+def make_ready(
+    scene: xr.DataArray | str | Path,
+    *,
+    endmembers: Endmembers | ArrayLike | str | Path | None = None,
+    mask: ArrayLike | None = None,
+    seed: int = 0,
+    options: Mapping[str, Any] | None = None,
+) -> Ready:
+    """Open and prepare a scene; `options` are keywords of `unmix.prepare.plan`."""
+    data = as_scene(scene)
+    given = None if endmembers is None else on_bands_of(data, endmembers)
+    preparation = plan(data, mask=mask, seed=seed, excluded=_gaps(given), **dict(options or {}))
+    ready = prepared_with(data, preparation)
+    if given is None:
+        return ready
+    return replace(ready, given=given, E=preparation.apply_spectra(given.spectra))
+
+
+def prepared_with(scene: xr.DataArray, preparation: Preparation) -> Ready:
+    """Read a scene and prepare it by a plan."""
+    cube = np.asarray(scene.values, np.float32)
+    pixels, valid = preparation.apply(cube)
+    if valid.sum() < 1:
+        raise InputError(f"{scene.attrs.get('source', 'scene')}: no valid pixel is left")
+    return Ready(scene, preparation, np.ascontiguousarray(pixels[valid]), valid, cube)
+
+
+def as_scene(scene: xr.DataArray | str | Path) -> xr.DataArray:
+    """The scene as a DataArray with dims (y, x, band)."""
+    if isinstance(scene, str | Path):
+        from unmix.scene import open_scene
+
+        return open_scene(scene)
+    if tuple(getattr(scene, "dims", ())) != ("y", "x", "band"):
+        raise InputError(
+            f"scene: got dims {getattr(scene, 'dims', type(scene).__name__)}; "
+            "give a DataArray with dims ('y', 'x', 'band'), as open_scene does"
+        )
+    return scene
+
+
+def on_bands_of(scene: xr.DataArray, endmembers: Endmembers | ArrayLike | str | Path) -> Endmembers:
+    """Endmembers on the scene's bands (NaN where they have no value there)."""
+    if isinstance(endmembers, str | Path):
+        from unmix.io.library import read_endmembers
+
+        endmembers = read_endmembers(endmembers)
+    wavelength, n_bands = band_values(scene, "wavelength"), scene.sizes["band"]
+    if not isinstance(endmembers, Endmembers):
+        spectra = check_endmembers(endmembers, n_bands)
+        return Endmembers(spectra, wavelength, source="given as an array")
+    from unmix.resample import resample
+
+    return resample(endmembers, wavelength, band_values(scene, "fwhm"), n_bands=n_bands)
+
+
+def band_values(scene: xr.DataArray, name: str) -> NDArray[np.float64] | None:
+    """A coordinate along band (wavelength, fwhm) as an array; None where the scene has none."""
+    return np.asarray(scene[name].values, np.float64) if name in scene.coords else None
+
+
+def _gaps(given: Endmembers | None) -> dict[int, str]:
+    """Bands in which a given endmember has no value."""
+    if given is None:
+        return {}
+    gaps = np.flatnonzero(~np.isfinite(given.spectra).all(axis=0))
+    return dict.fromkeys(gaps.tolist(), "not covered by the endmembers")
