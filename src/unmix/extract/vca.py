@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from unmix.checks import check_n_endmembers
+from unmix.checks import InputError, check_n_endmembers
 from unmix.extract.reduce import Subspace, signal_subspace
 from unmix.solve.engine import as_pixels
 
@@ -69,11 +69,11 @@ def _simplex_coordinates(
 ) -> tuple[Subspace, NDArray[np.floating], NDArray[np.floating]]:
     """Subspace, coordinates z in it, and y (pixel, K) in which mixtures fill a simplex."""
     space = signal_subspace(X, n, affine=True, seed=seed)
-    noise = max(space.power - space.kept, np.finfo(float).tiny)
+    floor = np.finfo(X.dtype).eps * max(space.power, np.finfo(float).tiny)
     # The estimate of the original paper: signal power without the noise's share in K dimensions.
-    signal = space.kept - n / X.shape[1] * space.power
-    snr_db = 10 * np.log10(max(signal, np.finfo(float).tiny) / noise)
-    if snr_db >= 15 + 10 * np.log10(n):
+    signal = max(space.kept - n / X.shape[1] * space.power, floor)
+    noise = max(space.power - space.kept, floor)
+    if 10 * np.log10(signal / noise) >= 15 + 10 * np.log10(n):
         space = signal_subspace(X, n, affine=False, seed=seed)
         z = space.coordinates(X)
         mean = z.mean(axis=0, dtype=np.float64)
@@ -86,8 +86,6 @@ def _simplex_coordinates(
         longest = np.sqrt((z.astype(np.float64) ** 2).sum(axis=1).max())
         y = np.column_stack([z, np.full(len(z), longest or 1.0, z.dtype)])
     if not np.isfinite(z.sum(dtype=np.float64)):
-        from unmix.checks import InputError
-
         raise InputError("X: contains NaN or inf; mask those pixels first")
     return space, z, y
 
