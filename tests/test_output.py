@@ -13,6 +13,7 @@ import pytest
 import rasterio
 import xarray as xr
 from affine import Affine
+from matplotlib.figure import Figure
 from rasterio._err import CPLE_AppDefinedError
 from rasterio.crs import CRS
 
@@ -58,6 +59,13 @@ def make(shape=(7, 5), *, georeferenced=True, dtype="float32", wavelengths=True)
         },
         rng.random((*shape, 3)),
     )
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    """Figures and report in no time, except for `written` and tests that undo this."""
+    monkeypatch.setattr("unmix.plot.overview", lambda _: Figure((1, 1)))
+    monkeypatch.setattr("unmix.report.render", lambda _: "<!doctype html>")
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +184,8 @@ def test_manifest_is_strict_json(written):
     assert manifest["output"]["names"] == list(NAMES)
 
 
-def test_same_result_same_bytes(written, tmp_path):
+def test_same_result_same_bytes(written, tmp_path, monkeypatch):
+    monkeypatch.undo()
     other = make()
     provenance = {**other.provenance, "timings": {"a": 2.5}, "created": "tomorrow"}
     again = Unmixing(other.abundances, other.endmembers, other.residual, provenance, other.rgb)
@@ -186,7 +195,8 @@ def test_same_result_same_bytes(written, tmp_path):
     assert (out / "manifest.json").read_bytes() != (written / "manifest.json").read_bytes()
 
 
-def test_control_characters_and_surrogates_never_stop_it(tmp_path):
+def test_control_characters_and_surrogates_never_stop_it(tmp_path, monkeypatch):
+    monkeypatch.undo()
     result = make()
     names = ("a\x00b\nc", "\udcff lone", "$\\frac{x$")
     endmembers = Endmembers(result.endmembers.spectra, None, names)
@@ -202,7 +212,7 @@ def test_control_characters_and_surrogates_never_stop_it(tmp_path):
     assert back.rgb is None
 
 
-# --- where it may go ------------------------------------------------------------------------------
+# --- where it may go ----------------------------------------------------------------------------
 
 
 def test_an_existing_result_needs_overwrite(tmp_path):
@@ -268,7 +278,7 @@ def test_an_empty_folder_and_a_link_are_fine(tmp_path):
     assert (tmp_path / "link" / "manifest.json").is_file()
 
 
-# --- when it goes wrong ---------------------------------------------------------------------------
+# --- when it goes wrong -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("stage", ["write_tiff", "write_library", "write_manifest", "_swap"])
@@ -357,7 +367,7 @@ def test_what_does_not_belong_together_is_refused(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-# --- reading what is not right --------------------------------------------------------------------
+# --- reading what is not right ------------------------------------------------------------------
 
 
 def _spoil(out: Path, name: str, content: bytes | None) -> None:

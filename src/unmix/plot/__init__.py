@@ -7,7 +7,7 @@ everywhere; masked pixels are light grey; names are drawn as they are, never as 
 
 from unmix.plot.curves import band_strip, k_curves, loss_curves, noise_curve
 from unmix.plot.maps import abundance_maps, overview
-from unmix.plot.residual import noise_level, residual_histogram, residual_map
+from unmix.plot.residual import noise_level, residual_histogram, residual_map, residual_top
 from unmix.plot.spectra import endmember_spectra
 from unmix.plot.style import member_colour, save_png, shrink
 from unmix.plot.view import false_colour
@@ -25,6 +25,7 @@ __all__ = [
     "overview",
     "residual_histogram",
     "residual_map",
+    "residual_top",
     "save_png",
     "shrink",
 ]

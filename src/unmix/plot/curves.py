@@ -65,7 +65,8 @@ def loss_curves(result: Unmixing) -> Figure | None:
 def k_curves(result: Unmixing) -> Figure | None:
     """The evidence for the number of endmembers, one panel a criterion; None without any."""
     evidence = section(result, "n_endmembers")
-    found = [c for c in evidence.get("criteria") or [] if isinstance(c, dict)]
+    found = evidence.get("criteria")
+    found = [c for c in found if isinstance(c, dict)] if isinstance(found, list | tuple) else []
     curves = [(c, floats(c.get("x")), floats(c.get("y"))) for c in found]
     curves = [(c, x, y) for c, x, y in curves if len(x) == len(y) and np.isfinite(y).any()]
     if not curves:

@@ -53,8 +53,8 @@ def residual_map(result: Unmixing) -> Figure:
 
 def residual_histogram(result: Unmixing) -> Figure:
     """Histogram of the reconstruction error alone."""
-    figure = Figure(figsize=(7.0, 3.6))
-    _draw_histogram(inch_axes(figure, 0.7, 0.15, 6.2, 2.9), result)
+    figure = Figure(figsize=(5.6, 3.7))
+    _draw_histogram(inch_axes(figure, 0.7, 0.15, 4.75, 3.0), result)
     return figure
 
 

@@ -1,0 +1,89 @@
+"""The page to look at: one HTML file that opens offline and can be forwarded.
+
+Everything on it comes from the result itself, so it can be made again from a result folder:
+``write_report(load(out), out / "report.html")``. It holds its own pictures, styles and a small
+script, and asks the network for nothing (a content security policy sees to that).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from unmix.plot import (
+    band_strip,
+    endmember_spectra,
+    k_curves,
+    loss_curves,
+    noise_curve,
+    residual_histogram,
+)
+from unmix.report import facts, images
+from unmix.report.trust import judgements
+from unmix.types import Unmixing
+
+__all__ = ["render", "write_report"]
+
+
+def write_report(result: Unmixing, path: str | Path) -> Path:
+    """Write report.html for `result`; an older one is replaced at the last moment."""
+    path = Path(path)
+    page = render(result).encode("utf-8", "replace")
+    temporary = path.with_name(f".{path.name}-{secrets.token_hex(6)}")
+    try:
+        temporary.write_bytes(page)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def render(result: Unmixing) -> str:
+    """The page as HTML text."""
+    environment = Environment(
+        loader=PackageLoader("unmix", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["number"] = facts.number
+    style, script = (
+        environment.get_template(name).render().strip() for name in ("report.css", "report.js")
+    )
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return environment.get_template("report.html").render(
+        style=Markup(style),
+        script=Markup(script),
+        script_hash=f"sha256-{digest}",
+        **_content(result),
+    )
+
+
+def _content(result: Unmixing) -> dict[str, Any]:
+    """Everything the template names."""
+    materials = facts.materials(result)
+    return {
+        "scene": facts.scene_name(result),
+        "lead": facts.lead(result),
+        "key_facts": facts.key_facts(result),
+        "materials": materials,
+        "area_unit": facts.area_unit(result),
+        "trust": judgements(result),
+        "pictures": images.pictures(result),
+        "spectra": images.svg(endmember_spectra(result)),
+        "histogram": images.svg(residual_histogram(result)),
+        "losses": images.svg(loss_curves(result)),
+        "k_curves": images.svg(k_curves(result)),
+        "noise": images.svg(noise_curve(result)),
+        "band_strip": images.svg(band_strip(result)),
+        "rows_columns": result.abundances.shape[:2],
+        **facts.details(result),
+    }

@@ -1,0 +1,248 @@
+"""What the page says in words and numbers; every part of the provenance may be missing."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+
+from unmix.output.rasters import georeferencing
+from unmix.plot import member_colour
+from unmix.plot.style import section
+from unmix.types import Unmixing
+
+
+def number(value: Any, digits: int = 3) -> str:
+    """A number as people write it: `digits` significant, thousands apart; anything else as text.
+
+    >>> number(123), number(0.012345), number(1e-9), number(None), number("auto")
+    ('123', '0.0123', '1e-9', '–', 'auto')
+    """
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return "–"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, int) or abs(value) >= 10**digits:
+        return f"{value:,.0f}".replace(",", "\u202f")
+    return f"{value:.{digits}g}".replace("e-0", "e-")
+
+
+def scene_name(result: Unmixing) -> str:
+    """The input's file name without its ending."""
+    path = section(result, "input").get("path")
+    return PurePath(str(path)).stem if path else "Unmixed scene"
+
+
+def lead(result: Unmixing) -> str:
+    """One sentence: what was done to what."""
+    rows, columns, n = result.abundances.shape
+    kept, total = _bands(result)
+    method = _method(result)
+    return (
+        f"{n} endmembers{f' by {method}' if method else ''} in {number(rows)} × {number(columns)} "
+        f"pixels, from {number(kept)}{f' of {number(total)}' if kept < total else ''} bands."
+    )
+
+
+def _method(result: Unmixing) -> str:
+    method = section(result, "method")
+    return str(method.get("label") or method.get("name") or "")
+
+
+def _bands(result: Unmixing) -> tuple[int, int]:
+    used = np.isfinite(result.endmembers.spectra).any(axis=0)
+    return int(used.sum()), int(used.size)
+
+
+def key_facts(result: Unmixing) -> list[tuple[str, str, str]]:
+    """Name, value and remark of the figures that come first."""
+    rmse = np.asarray(result.residual.values[..., 0])
+    valid = np.isfinite(np.asarray(result.abundances.values)).all(axis=-1)
+    chosen, scale = section(result, "n_endmembers"), section(result, "scale")
+    median = float(np.median(rmse[np.isfinite(rmse)])) if np.isfinite(rmse).any() else math.nan
+    noise = section(result, "noise").get("snr_db")
+    seconds = _seconds(section(result, "timings"))
+    share = f"{valid.mean():.1%} of {number(valid.size)}"
+    facts = [
+        ("Method", _method(result), ""),
+        ("Endmembers", str(len(result.endmembers)), _because(chosen)),
+        ("Brightness", str(scale.get("mode") or ""), _because(scale)),
+        ("Valid pixels", number(int(valid.sum())), share),
+        ("Median residual", number(median), "root mean square over the bands, in reflectance"),
+        ("Signal to noise", f"{number(noise)} dB" if noise is not None else "", "estimated"),
+        ("Run time", duration(seconds) if seconds else "", _clock(result)),
+    ]
+    return [f for f in facts if f[1]]
+
+
+def _because(part: Mapping[str, Any]) -> str:
+    """How something was chosen, in a few words."""
+    chosen = {"user": "as asked", "auto": "chosen", "estimated": "estimated"}
+    how = chosen.get(str(part.get("chosen")), "")
+    return ": ".join(str(w) for w in (how, part.get("why")) if w)
+
+
+def _clock(result: Unmixing) -> str:
+    threads = result.provenance.get("threads")
+    return f"{threads} thread{'s' if threads != 1 else ''}" if isinstance(threads, int) else ""
+
+
+def _seconds(timings: Mapping[str, Any]) -> float:
+    values = {k: float(v) for k, v in timings.items() if isinstance(v, int | float)}
+    return values.get("total", math.fsum(values.values()))
+
+
+def duration(seconds: float) -> str:
+    """A time span as people say it.
+
+    >>> duration(0.42), duration(48.5), duration(200), duration(7322)
+    ('0.42 s', '48.5 s', '3 min 20 s', '2 h 2 min')
+    """
+    if seconds < 60:
+        return f"{seconds:.3g} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+# --- materials ------------------------------------------------------------------------------------
+
+
+def materials(result: Unmixing) -> list[dict[str, Any]]:
+    """Each endmember's colour, name, mean abundance, and the share of pixels it dominates."""
+    maps = np.asarray(result.abundances.values, dtype=np.float64)
+    valid = maps[np.isfinite(maps).all(axis=-1)]
+    n, area = maps.shape[-1], pixel_area(result)
+    dominant = np.bincount(valid.argmax(axis=1), minlength=n) if len(valid) else np.zeros(n)
+    mean = valid.mean(axis=0) if len(valid) else np.zeros(n)
+    unit = 1e6 if area_unit(result) == "km²" else 1.0
+    return [
+        {
+            "name": name.strip() or f"endmember {k + 1}",
+            "colour": member_colour(k),
+            "mean": float(mean[k]),
+            "dominant": float(dominant[k] / max(len(valid), 1)),
+            "highest": float(valid[:, k].max()) if len(valid) else 0.0,
+            "area": None if area is None else float(mean[k] * len(valid) * area / unit),
+        }
+        for k, name in enumerate(result.endmembers.names)
+    ]
+
+
+def pixel_area(result: Unmixing) -> float | None:
+    """Ground area of a pixel in m²; None unless the scene's CRS is projected."""
+    crs, transform = georeferencing(result.abundances)
+    if crs is None or transform is None or not crs.is_projected:
+        return None
+    return float(abs(transform.determinant) * crs.linear_units_factor[1] ** 2)
+
+
+def area_unit(result: Unmixing) -> str:
+    """km², or m² for scenes below 0.1 km²; empty where areas are unknown."""
+    area = pixel_area(result)
+    if area is None:
+        return ""
+    rows, columns = result.abundances.shape[:2]
+    return "km²" if area * rows * columns >= 1e5 else "m²"
+
+
+# --- tables ---------------------------------------------------------------------------------------
+
+
+def details(result: Unmixing) -> dict[str, Any]:
+    """The tables of the page's lower half."""
+    provenance = result.provenance
+    source, pixels = section(result, "input"), section(result, "pixels")
+    by = pixels.get("by")
+    warnings = provenance.get("warnings")
+    return {
+        "warnings": [str(w) for w in warnings] if isinstance(warnings, list | tuple) else [],
+        "bands_left_out": _left_out(result),
+        "pixels_left_out": list(by.items()) if isinstance(by, dict) else [],
+        "preparation": _rows(provenance.get("preparation")),
+        "files": _rows(source.get("files")),
+        "source": str(source.get("path") or ""),
+        "command": str(provenance.get("command") or ""),
+        "parameters": _parameters(result),
+        "evidence": _listed(section(result, "scale").get("evidence")),
+        "timings": [(k, v) for k, v in section(result, "timings").items() if k != "total"],
+        "versions": _versions(result),
+        "created": str(provenance.get("created") or ""),
+        "unmix_version": str(provenance.get("unmix_version") or ""),
+        "k_reason": str(section(result, "n_endmembers").get("why") or ""),
+        "scale_bar": _scale_bar(result),
+    }
+
+
+def _rows(value: Any) -> list[dict[str, Any]]:
+    return [dict(row) for row in value if isinstance(row, dict)] if isinstance(value, list) else []
+
+
+def _left_out(result: Unmixing) -> list[tuple[str, int, str]]:
+    """Reason, number of bands, and where they lie."""
+    reasons = section(result, "bands").get("reason")
+    groups: dict[str, list[int]] = {}
+    for band, why in reasons.items() if isinstance(reasons, dict) else ():
+        if str(band).isdigit():
+            groups.setdefault(str(why), []).append(int(band))
+    return [(why, len(bands), _where(sorted(bands), result)) for why, bands in groups.items()]
+
+
+def _where(bands: list[int], result: Unmixing) -> str:
+    """Runs of bands, with wavelengths where the scene has them."""
+    wavelength = result.endmembers.wavelength
+    runs: list[list[int]] = []
+    for band in bands:
+        if runs and band == runs[-1][1] + 1:
+            runs[-1][1] = band
+        else:
+            runs.append([band, band])
+    if wavelength is None or bands[-1] >= len(wavelength):
+        return ", ".join(f"{a + 1}" if a == b else f"{a + 1}–{b + 1}" for a, b in runs)
+    ends = [(wavelength[a], wavelength[b]) for a, b in runs]
+    return ", ".join(f"{a:.0f}" if a == b else f"{a:.0f}–{b:.0f}" for a, b in ends) + " nm"
+
+
+def _listed(value: Any) -> list[tuple[str, str]]:
+    """A mapping as rows of text."""
+    if not isinstance(value, dict):
+        return []
+    return [
+        (str(k), v if isinstance(v, str) else json.dumps(v, ensure_ascii=False, default=str))
+        for k, v in value.items()
+    ]
+
+
+def _parameters(result: Unmixing) -> list[tuple[str, str]]:
+    rows = _listed(section(result, "method").get("parameters"))
+    for name, key in (("scale", "mode"), ("n_endmembers", "k")):
+        value = section(result, name).get(key)
+        if value is not None and name not in dict(rows):
+            rows.append((name, str(value)))
+    seed = result.provenance.get("seed")
+    return rows if seed is None or "seed" in dict(rows) else [*rows, ("seed", str(seed))]
+
+
+def _versions(result: Unmixing) -> list[tuple[str, str]]:
+    commit = result.provenance.get("git_commit")
+    own = [("unmix", str(result.provenance.get("unmix_version") or ""))]
+    own += [("commit", str(commit))] if commit else []
+    return [row for row in own + _listed(section(result, "versions")) if row[1]]
+
+
+def _scale_bar(result: Unmixing) -> tuple[float, str] | None:
+    """Length of a scale bar as a part of the image's width, and what it stands for."""
+    crs, transform = georeferencing(result.abundances)
+    if crs is None or transform is None or not crs.is_projected:
+        return None
+    metres = math.hypot(transform.a, transform.d) * crs.linear_units_factor[1]
+    width = metres * result.abundances.shape[1]
+    decade = 10.0 ** math.floor(math.log10(width / 3))
+    length = max(f * decade for f in (1, 2, 5) if f * decade <= width / 3)
+    label = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
+    return length / width, label

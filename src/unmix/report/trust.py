@@ -1,0 +1,124 @@
+"""How far to trust a result, in plain sentences drawn from its own numbers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from unmix.plot import noise_level
+from unmix.plot.style import section
+from unmix.report.facts import number
+from unmix.types import Unmixing
+
+
+class Judgement(NamedTuple):
+    """A sentence and its weight: "good", "note" or "doubt"."""
+
+    level: str
+    text: str
+
+
+def judgements(result: Unmixing) -> list[Judgement]:
+    """Everything the result's own numbers say about it, doubts first."""
+    rules: tuple[Callable[[Unmixing], Iterator[Judgement]], ...] = (
+        _fit,
+        _outliers,
+        _convergence,
+        _contrast,
+        _unused,
+        _masked,
+        _names,
+    )
+    found = [judgement for rule in rules for judgement in rule(result)]
+    return sorted(found, key=lambda j: ("doubt", "note", "good").index(j.level))
+
+
+def _fit(result: Unmixing) -> Iterator[Judgement]:
+    """Residual against the noise, or against the brightness where the noise is unknown."""
+    rmse = np.asarray(result.residual.values[..., 0], dtype=float)
+    if not np.isfinite(rmse).any():
+        yield Judgement("doubt", "No pixel was valid: there is nothing to trust.")
+        return
+    median, noise = float(np.nanmedian(rmse)), noise_level(result)
+    if noise:
+        ratio = median / noise
+        level = "good" if ratio < 1.5 else "note" if ratio < 5 else "doubt"
+        text = f"The median residual is {number(ratio, 2)} times the noise"
+        more = {
+            "good": ": the endmembers explain the scene down to its noise.",
+            "note": ": most of the scene is explained, some of its variability is not.",
+            "doubt": ": materials are missing, vary in the scene, or mix non-linearly.",
+        }
+    else:
+        ratio = median / float(np.nanmean(np.abs(result.endmembers.spectra)))
+        level = "good" if ratio < 0.02 else "note" if ratio < 0.05 else "doubt"
+        text = f"The median residual is {ratio:.1%} of the endmembers' mean brightness"
+        more = {"good": ".", "note": ".", "doubt": ": much of the scene is not explained."}
+    yield Judgement(level, text + more[level])
+
+
+def _outliers(result: Unmixing) -> Iterator[Judgement]:
+    rmse = np.asarray(result.residual.values[..., 0], dtype=float)
+    rmse = rmse[np.isfinite(rmse)]
+    share = float((rmse > 3 * np.median(rmse)).mean()) if rmse.size else 0.0
+    if share > 0.005:
+        text = f"{share:.1%} of the pixels fit three times worse than the median; the residual "
+        yield Judgement("note", text + "map shows where a material may be missing.")
+
+
+def _convergence(result: Unmixing) -> Iterator[Judgement]:
+    found = section(result, "convergence")
+    status, kkt = str(found.get("status") or ""), found.get("kkt")
+    if isinstance(kkt, int | float):
+        solved = kkt < 1e-4
+        proof = f"optimality conditions hold to {number(float(kkt), 2)}"
+        text = f"{status.rstrip('. ')} ({proof})." if status else f"The {proof}."
+        yield Judgement("good" if solved else "doubt", text[0].upper() + text[1:])
+    elif status:
+        yield Judgement("note", status)
+
+
+def _contrast(result: Unmixing) -> Iterator[Judgement]:
+    """The two endmembers that are hardest to tell apart."""
+    spectra, names = result.endmembers.spectra, result.endmembers.names
+    used = spectra[:, np.isfinite(spectra).all(axis=0)].astype(float)
+    if len(used) < 2 or not used.shape[1]:
+        return
+    unit = used / np.maximum(np.linalg.norm(used, axis=1, keepdims=True), 1e-30)
+    cosine = unit @ unit.T - 2 * np.eye(len(unit))
+    i, j = sorted(np.unravel_index(int(cosine.argmax()), cosine.shape))
+    angle = float(np.arccos(np.clip(cosine[i, j], -1, 1)))
+    pair = f"“{names[i]}” and “{names[j]}” are the most alike: {number(angle, 2)} rad apart"
+    if angle < 0.05:
+        yield Judgement("doubt", pair + ". Read the sum of their maps rather than each.")
+    else:
+        level = "note" if angle < 0.1 else "good"
+        yield Judgement(level, pair + (", little to tell them by." if angle < 0.1 else "."))
+
+
+def _unused(result: Unmixing) -> Iterator[Judgement]:
+    """Endmembers that no pixel holds much of."""
+    maps = np.asarray(result.abundances.values, dtype=float)
+    highest = maps[np.isfinite(maps).all(axis=-1)].max(axis=0, initial=0)
+    few = [n for n, v in zip(result.endmembers.names, highest, strict=True) if 0 < v < 0.1]
+    if few:
+        named = ", ".join(f"“{name}”" for name in few[:4])
+        more = f" and {len(few) - 4} more" if len(few) > 4 else ""
+        exceed = "exceeds" if len(few) == 1 else "exceed"
+        text = f"{named}{more} nowhere {exceed} 10 %: fewer endmembers may do."
+        yield Judgement("note", text)
+
+
+def _masked(result: Unmixing) -> Iterator[Judgement]:
+    share = float(np.isnan(np.asarray(result.abundances.values)).any(axis=-1).mean())
+    if share > 0.3:
+        yield Judgement("note", f"{share:.0%} of the pixels are masked and not in any number here.")
+
+
+def _names(result: Unmixing) -> Iterator[Judgement]:
+    if any(re.fullmatch(r"endmember \d+", name) for name in result.endmembers.names):
+        text = "Endmembers are numbered, not identified; “unmix identify” compares them with a "
+        yield Judgement("note", text + "spectral library.")
