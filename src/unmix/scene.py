@@ -17,12 +17,13 @@ from xarray.core import indexing
 from unmix.checks import InputError
 from unmix.io.envi import find_header, read_envi
 from unmix.io.files import read_head
+from unmix.io.gdal import is_tiff
 from unmix.io.georef import grid_coords, grid_of
 from unmix.io.lazy import Affine, RawScene
 from unmix.io.mat import read_mat
 from unmix.io.mat5 import is_mat5
 from unmix.io.mat73 import is_hdf5
-from unmix.io.raster import is_tiff, read_tiff
+from unmix.io.raster import read_tiff
 
 __all__ = ["as_scene", "files_of", "geo_coords", "geo_of", "open_scene"]
 

@@ -134,6 +134,7 @@ def test_scale_no_data_and_coordinates(envi_scene, cube):
         ("<f4", "-1.23e34", True),
         (">f8", "-1.23e34", True),
         ("<f4", "nan", False),
+        ("<f4", "9" * 400, False),
         ("<u8", "18446744073709551615", True),
     ],
 )
@@ -329,6 +330,7 @@ BROKEN = [
     ("file type = ENVI Standard", "data gain values = {2}", "data gain/offset"),
     ("file type = ENVI Standard", "reflectance scale factor = 0", "must be above 0"),
     ("file type = ENVI Standard", "reflectance scale factor = nan", "must be above 0"),
+    ("file type = ENVI Standard", "reflectance scale factor = 1" + "0" * 400, "must be above 0"),
     ("file type = ENVI Standard", "data ignore value = none", "is not a number"),
     ("file type = ENVI Standard", "map info = {UTM, 1, 1}", "map info needs"),
     ("file type = ENVI Standard", "map info = {UTM, 1, 1, 2, 2, 0, 3}", "pixel sizes above 0"),

@@ -237,16 +237,61 @@ def test_our_v5_reader_agrees_with_scipy(tmp_path, cube):
                 ours[name].strings()
 
 
-def big_endian(values: np.ndarray, name=b"cube") -> bytes:
+def element(code, data):
+    """One big-endian element of a v5 file."""
+    return struct.pack(">II", code, len(data)) + data + b"\0" * (-len(data) % 8)
+
+
+def big_endian(values=None, *, flags=6, dims=None, name=b"cube", numbers=None) -> bytes:
     """A v5 file in big-endian order, by hand."""
+    values = np.ones((2, 3, 4)) if values is None else values
+    body = element(6, struct.pack(">II", flags, 0))
+    body += element(5, struct.pack(f">{values.ndim}i", *values.shape)) if dims is None else dims
+    body += element(1, name)
+    body += element(9, values.astype(">f8").tobytes(order="F")) if numbers is None else numbers
+    return HEAD + element(14, body)
 
-    def element(code, data):
-        return struct.pack(">II", code, len(data)) + data + b"\0" * (-len(data) % 8)
 
-    body = element(6, struct.pack(">II", 6, 0))
-    body += element(5, struct.pack(f">{values.ndim}i", *values.shape))
-    body += element(1, name) + element(9, values.astype(">f8").tobytes(order="F"))
-    return b"MATLAB 5.0 MAT-file".ljust(124) + b"\x01\x00MI" + element(14, body)
+HEAD = b"MATLAB 5.0 MAT-file".ljust(124) + b"\x01\x00MI"
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (big_endian(dims=b""), "without dimensions"),
+        (big_endian(dims=element(5, struct.pack(">2i", -1, 3))), r"of size \(-1, 3\)"),
+        (big_endian(name=b"x" * 300), "endless name"),
+        (big_endian(numbers=element(99, b"12345678")), "unknown type 99"),
+        (big_endian(numbers=struct.pack(">HHI", 5, 9, 0)), "small element of more than 4"),
+        (big_endian(numbers=b""), "ends inside its header"),
+        (HEAD + element(14, element(6, b"")), "without array flags"),
+        (HEAD + element(77, b"12345678"), "unknown data type 77 at byte 128"),
+        (HEAD + element(15, b"12345678"), "damaged"),
+        (HEAD + element(15, zlib.compress(b"1234")), "compressed variable is empty"),
+        (HEAD + struct.pack(">II", 14, 1000), r"needs 1136 bytes"),
+        (big_endian(flags=17), r"no scene in it \(found nothing\)"),
+        (HEAD, "found nothing"),
+    ],
+)
+def test_damaged_v5_headers(tmp_path, data, message):
+    (tmp_path / "a.mat").write_bytes(data)
+    with pytest.raises(InputError, match=message):
+        open_scene(tmp_path / "a.mat")
+
+
+def test_damaged_cells(tmp_path):
+    good = np.array(["oak", "pine"], dtype=object)
+    path = tmp_path / "a.mat"
+    scipy.io.savemat(path, {"cood": good, "n": np.array([1.0, "x", ""], dtype=object)})
+    assert scan_mat(path)["n"].strings() == ["", "x", ""]
+    data = path.read_bytes()
+    at = data.index(b"cood") + 4
+    path.write_bytes(data[:at] + data[at:].replace(struct.pack("<I", 14), struct.pack("<I", 9), 1))
+    with pytest.raises(InputError, match="a cell holds no array"):
+        scan_mat(path)["cood"].strings()
+    scipy.io.savemat(path, {"cood": np.array([["x"] * 70] * 70, dtype=object)})
+    with pytest.raises(InputError, match="holds 4900 names"):
+        scan_mat(path)["cood"].strings()
 
 
 def test_big_endian_v5(tmp_path, cube):

@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from rasterio.errors import NotGeoreferencedWarning
 from rasterio.transform import Affine
 
 from unmix.checks import InputError
+from unmix.io.gdal import open_tiff
 from unmix.io.raster import TiffPixels
 from unmix.scene import files_of, geo_of, open_scene
 
@@ -250,6 +252,31 @@ def test_nothing_is_printed_about_damage(tmp_path, cube):
         [sys.executable, "-c", code, path, good], capture_output=True, text=True, check=True
     )
     assert (done.stdout, done.stderr) == ("refused\n", "")
+
+
+def test_text_that_is_not_utf8_makes_no_noise(tmp_path, cube):
+    path = write(tmp_path / "a.tif", cube.astype("int16"))
+    data = path.read_bytes()
+    assert b"WGS 84" in data
+    path.write_bytes(data.replace(b"WGS 84", b"WGS\xff84").replace(b"UTM", b"\xff\xfe\xfd"))
+    seen = []
+    former, sys.unraisablehook = sys.unraisablehook, seen.append
+    try:
+        try:
+            open_scene(path).load()
+        except InputError:
+            pass
+        assert seen == []
+        with open_tiff(write(tmp_path / "b.tif", cube.astype("int16"))):
+            event = SimpleNamespace(exc_type=UnicodeDecodeError, object="rasterio.log_error")
+            sys.unraisablehook(event)
+            assert seen == []
+            other = SimpleNamespace(exc_type=ValueError, object="else")
+            sys.unraisablehook(other)
+            assert seen == [other]
+        assert sys.unraisablehook == seen.append
+    finally:
+        sys.unraisablehook = former
 
 
 @pytest.mark.data

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -178,7 +178,7 @@ def _decoding(header: EnviHeader, where: str, history: list[str]) -> Decoding:
     if nodata is not None:
         history.append(f"no-data {nodata:g} read as NaN")
     if factor is not None:
-        if not (math.isfinite(factor) and factor > 0):
+        if not 1e-30 < factor < 1e30:
             raise InputError(f"{where}: reflectance scale factor = {factor:g}; must be above 0")
         history.append(f"divided by the declared reflectance scale factor {factor:g}")
         return Decoding(nodata, divisor=float(factor))
@@ -200,7 +200,7 @@ def _number(header: EnviHeader, name: str, where: str) -> int | float | None:
     if text is None:
         return None
     try:
-        return int(text) if text.lstrip("+-").isdecimal() else float(text)
+        return int(text) if re.fullmatch(r"[+-]?[0-9]{1,20}", text) else float(text)
     except ValueError:
         raise InputError(f"{where}: {name} = {text!r:.40} is not a number; correct it") from None
 

@@ -35,7 +35,7 @@ class Decoding:
     nodata : int or float, optional
         The stored number that means "no data"; becomes NaN.
     divisor : float
-        Declared scale that divides, such as ENVI's reflectance scale factor.
+        Declared scale that divides, such as ENVI's reflectance scale factor; 1e-30 to 1e30.
     gain, offset : ndarray, shape (band,), optional
         Declared linear scale of each band.
 

@@ -239,7 +239,7 @@ def _scale(variables: Mapping[str, MatVariable], where: str, history: list[str])
     if "maxValue" not in variables:
         return Decoding()
     value = small_array(variables, "maxValue")
-    if value is None or value.size != 1 or not (math.isfinite(value[0]) and value[0] > 0):
+    if value is None or value.size != 1 or not 1e-30 < value[0] < 1e30:
         raise InputError(f"{where}: maxValue is not one positive number; correct or remove it")
     history.append(f"divided by maxValue {value[0]:g}")
     return Decoding(divisor=float(value[0]))

@@ -3,35 +3,29 @@
 from __future__ import annotations
 
 import re
-import threading
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import rasterio
 from numpy.typing import NDArray
 from rasterio.enums import MaskFlags
-from rasterio.errors import NotGeoreferencedWarning
 from rasterio.windows import Window
 
 from unmix.checks import InputError
 from unmix.io.bands import band_table
+from unmix.io.gdal import open_tiff
 from unmix.io.lazy import Affine, BandKey, Decoding, PixelSource, RawScene
 
-__all__ = ["TiffPixels", "is_tiff", "open_tiff", "read_tiff"]
+__all__ = ["TiffPixels", "read_tiff"]
 
-_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _IN_TEXT = re.compile(
     r"([0-9]+(?:\.[0-9]+)?)\s*(nm|nanomet(?:er|re)s?|um|µm|μm|micromet(?:er|re)s?|microns?)\b", re.I
 )
 # A file that claims to unpack to this many times its size holds no picture.
 _MAX_RATIO = 2000
 _ALWAYS_FINE = 2**28
-_FILTERS = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -62,43 +56,6 @@ class TiffPixels:
                     stored = stored.astype(np.result_type(stored, np.float32))
                     stored[:, hidden] = np.nan
         return stored.transpose(1, 2, 0)
-
-
-def is_tiff(head: bytes) -> bool:
-    """Whether a file that begins with `head` is a TIFF or BigTIFF."""
-    return head[:4] in _MAGIC
-
-
-@contextmanager
-def open_tiff(path: Path) -> Iterator[Any]:
-    """The rasterio dataset; whatever GDAL finds wrong becomes a one-line `InputError`.
-
-    Only the GeoTIFF driver is tried: other formats can name further files to read.
-    """
-    try:
-        with (
-            rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR", GDAL_PAM_ENABLED="NO"),
-            _open_quietly(path) as file,
-        ):
-            yield file
-    except InputError:
-        raise
-    except Exception as error:  # rasterio, GDAL and NumPy raise many types on damaged files
-        line = " ".join(str(error.__cause__ or error).replace(str(path.resolve()), "").split())
-        raise InputError(
-            f"{path.name}: damaged or unsupported TIFF ({line.strip(': '):.120}); "
-            "save or copy it again"
-        ) from None
-
-
-def _open_quietly(path: Path) -> Any:
-    """The data set, without the warning that it is not georeferenced.
-
-    Python's warning filters belong to all threads: the lock keeps them in order.
-    """
-    with _FILTERS, warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        return rasterio.open(path.resolve(), driver="GTiff")
 
 
 def read_tiff(path: Path) -> RawScene:

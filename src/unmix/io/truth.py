@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from unmix.checks import InputError
 from unmix.io.files import read_head
+from unmix.io.gdal import is_tiff, open_tiff
 from unmix.io.mat import MatVariable, scan_mat, small_array
-from unmix.io.raster import is_tiff, open_tiff
 
 __all__ = ["Truth", "read_truth"]
 
