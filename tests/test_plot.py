@@ -78,9 +78,12 @@ def texts(figure) -> list[str]:
 @pytest.mark.parametrize("name", FIGURES)
 @pytest.mark.parametrize("shape", [(1, 1), (2, 400), (400, 3), (9, 7)])
 def test_every_shape_of_scene_draws(name, shape):
-    first = png(getattr(plot, name)(make(shape)))
-    assert first.startswith(b"\x89PNG")
-    assert first == png(getattr(plot, name)(make(shape)))
+    assert png(getattr(plot, name)(make(shape))).startswith(b"\x89PNG")
+
+
+def test_same_result_same_picture():
+    first, second = (png(plot.overview(make(provenance=FULL))) for _ in range(2))
+    assert first == second
     assert b"Software" not in first
 
 
@@ -97,7 +100,6 @@ def test_nothing_valid_draws(name):
 @pytest.mark.parametrize("name", FIGURES[:3])
 def test_many_members_wrap(name):
     figure = getattr(plot, name)(make((20, 30), [f"member {i}" for i in range(64)]))
-    png(figure)
     assert figure.get_figheight() < 20
     assert sum("64" in t or "63" in t for t in texts(figure)) >= 1
 
@@ -149,6 +151,14 @@ def test_each_detector_is_its_own_line():
     gap = np.r_[np.arange(40.0), 90 + np.arange(40.0)]
     assert [len(r) for r in runs(gap, np.ones(80, bool))] == [40, 40]
     assert not runs(x, ~every)
+
+
+def test_shade_lies_only_where_nothing_was_measured():
+    spectra = np.full((2, 8), 0.5)
+    spectra[:, [2, 3, 6, 7]] = np.nan
+    wavelength = np.array([900.0, 950, 1000, 1050, 980, 1040, 1100, 1200])
+    axes = plot.endmember_spectra(Endmembers(spectra, wavelength)).axes[0]
+    assert [(p.get_x(), p.get_width()) for p in axes.patches] == [(1100, 100)]
 
 
 def test_bands_without_wavelengths_are_counted():
@@ -207,6 +217,18 @@ def test_curves_show_what_the_manifest_holds():
     assert any("water vapour (1)" in t for t in texts(plot.band_strip(result)))
     assert any("kept (30)" in t for t in texts(plot.band_strip(result)))
     assert any("left out (8)" in t for t in texts(plot.band_strip(result)))
+
+
+def test_noise_of_the_kept_bands_lies_on_their_wavelengths():
+    result = make()
+    kept = np.isfinite(result.endmembers.spectra).all(axis=0)
+    noise = np.arange(1.0, kept.sum() + 1)
+    short = make(provenance={"noise": {"per_band": noise.tolist()}})
+    lines = plot.noise_curve(short).axes[0].get_lines()
+    np.testing.assert_array_equal(np.concatenate([ln.get_ydata() for ln in lines]), noise)
+    x = np.concatenate([ln.get_xdata() for ln in lines])
+    np.testing.assert_array_equal(x, result.endmembers.wavelength[kept])
+    assert plot.noise_curve(make(provenance={"noise": {"per_band": [1.0, 2.0]}})) is None
 
 
 @pytest.mark.parametrize("name", CURVES)

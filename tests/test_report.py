@@ -20,7 +20,7 @@ from rasterio.crs import CRS
 
 from unmix.output import load, save
 from unmix.plot import member_colour
-from unmix.report import facts, render, write_report
+from unmix.report import facts, render, tables, write_report
 from unmix.report.trust import judgements
 from unmix.types import Endmembers, Unmixing
 
@@ -185,8 +185,7 @@ def _without(section: str | None, junk) -> dict:
 
 
 def test_any_section_may_be_missing_or_odd(monkeypatch):
-    for figure in ("endmember_spectra", "residual_histogram"):
-        monkeypatch.setattr(f"unmix.report.{figure}", lambda _: None)
+    monkeypatch.setattr("unmix.report.images.svg", lambda _: None)  # slow; in test_plot
     for junk in JUNK:
         assert "How far to trust it" in render(make(given=_without(None, junk))), junk
     for i, section in enumerate(provenance()):
@@ -269,6 +268,14 @@ def test_page_is_made_again_from_the_folder(tmp_path):
     assert [p for p in out.iterdir() if p.name.startswith(".")] == []
 
 
+def test_what_was_asked_for_is_not_explained():
+    given = provenance()
+    given["n_endmembers"] = {"k": 3, "chosen": "user", "why": "asked for"}
+    page = Page(render(make(given=given)))
+    assert "as asked" in page.text
+    assert "How many endmembers" not in page.text
+
+
 # --- numbers ------------------------------------------------------------------------------------
 
 
@@ -295,20 +302,20 @@ def test_areas_need_metres():
 
 
 def test_scale_bar_is_a_round_third_at_most():
-    part, label = facts.details(make())["scale_bar"]
+    part, label = tables.details(make())["scale_bar"]
     assert (part, label) == (0.2, "20 m")
-    part, label = facts.details(make(pixel=1000.0))["scale_bar"]
+    part, label = tables.details(make(pixel=1000.0))["scale_bar"]
     assert (part, label) == (0.2, "1 km")
-    assert facts.details(make(crs=4326, pixel=0.001))["scale_bar"] is None
+    assert tables.details(make(crs=4326, pixel=0.001))["scale_bar"] is None
 
 
 def test_left_out_bands_are_told_in_runs():
     result = make(given={"bands": {"reason": {"0": "a", "1": "a", "2": "b", "4": "a", "x": "c"}}})
-    rows = facts.details(result)["bands_left_out"]
+    rows = tables.details(result)["bands_left_out"]
     assert rows == [("a", 3, "450–550, 985 nm"), ("b", 1, "1400 nm")]
     e = result.endmembers
     bare = dataclasses.replace(result, endmembers=Endmembers(e.spectra, None, e.names))
-    assert facts.details(bare)["bands_left_out"][0] == ("a", 3, "1–2, 5")
+    assert tables.details(bare)["bands_left_out"][0] == ("a", 3, "1–2, 5")
 
 
 # --- trust --------------------------------------------------------------------------------------

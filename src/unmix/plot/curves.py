@@ -24,6 +24,7 @@ from unmix.plot.style import (
     inch_axes,
     line_handle,
     member_colour,
+    name_legend,
     section,
     short,
     title,
@@ -48,17 +49,8 @@ def loss_curves(result: Unmixing) -> Figure | None:
         axes.plot(epochs, loss, color=member_colour(i), linewidth=1.5, marker=mark)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.margins(x=0.01)
-    legend = axes.legend(
-        [line_handle(i) for i in range(len(terms))],
-        ["."] * len(terms),
-        loc="upper left",
-        bbox_to_anchor=(1.01, 1.03),
-        frameon=False,
-        fontsize=9,
-        labelcolor=INK,
-    )
-    for text, name in zip(legend.get_texts(), terms, strict=True):
-        text.set(text=short(name, 1.5), parse_math=False)
+    handles = [line_handle(i) for i in range(len(terms))]
+    name_legend(axes, handles, list(terms), 1.5, bbox_to_anchor=(1.01, 1.03))
     return figure
 
 
@@ -111,11 +103,8 @@ def _draw_criterion(axes: Axes, criterion: dict[str, Any], x: Any, y: Any, used:
 
 def noise_curve(result: Unmixing) -> Figure | None:
     """Noise by band (standard deviation in the scene's unit); None where it was not estimated."""
-    noise, wavelength = (
-        floats(section(result, "noise").get("per_band")),
-        result.endmembers.wavelength,
-    )
-    if not np.isfinite(noise).any() or len(noise) != result.endmembers.spectra.shape[1]:
+    noise, wavelength = _noise(result), result.endmembers.wavelength
+    if not np.isfinite(noise).any():
         return None
     x = np.arange(1.0, len(noise) + 1) if wavelength is None else np.asarray(wavelength, float)
     figure = Figure(figsize=(10.4, 2.7))
@@ -132,44 +121,50 @@ def noise_curve(result: Unmixing) -> Figure | None:
     return figure
 
 
+def _noise(result: Unmixing) -> NDArray[np.float64]:
+    """Noise on the scene's bands, whether it was noted for all of them or for those kept."""
+    noise = floats(section(result, "noise").get("per_band"))
+    kept = np.isfinite(result.endmembers.spectra).any(axis=0)
+    if len(noise) == len(kept):
+        return noise
+    full = np.full(len(kept), np.nan)
+    if len(noise) == kept.sum():
+        full[kept] = noise
+    return full
+
+
 def band_strip(result: Unmixing) -> Figure | None:
     """Which bands were used and why the others were not; None where nothing is known."""
-    bands = section(result, "bands")
-    kept = bands.get("kept")
-    if not isinstance(kept, list | tuple | np.ndarray) or not len(kept):
+    names, kind = _band_kinds(result)
+    if not kind.size:
         return None
-    given = bands.get("reason")
-    why = {str(k): str(v) for k, v in given.items()} if isinstance(given, dict) else {}
-    kinds = sorted({why.get(str(i), "left out") for i, k in enumerate(kept) if not k})
-    kinds = ["kept", *kinds]
-    kind = np.array(
-        [0 if k else kinds.index(why.get(str(i), "left out")) for i, k in enumerate(kept)]
-    )
-    figure = Figure(figsize=(10.4, 1.05))
-    axes = inch_axes(figure, 0.35, 0.38, 9.6, 0.26)
+    more = 0.22 * (math.ceil(len(names) / 4) - 1)  # further lines of the legend
+    figure = Figure(figsize=(10.4, 1.05 + more))
+    axes = inch_axes(figure, 0.35, 0.38 + more, 9.6, 0.26)
     axes.spines[:].set_visible(False)
     edges = np.r_[0, np.flatnonzero(np.diff(kind)) + 1, len(kind)]
-    shades = ["#b7c3cd", *(member_colour(i + 4) for i in range(len(kinds)))]
+    shades = ["#b7c3cd", *(member_colour(i + 4) for i in range(len(names)))]
     for a, b in pairwise(edges):
         axes.axvspan(a, b, color=shades[kind[a]], linewidth=0)
     axes.set(xlim=(0, len(kind)), yticks=[])
     _band_ticks(axes, result.endmembers.wavelength, len(kind))
-    legend = axes.legend(
-        [Patch(facecolor=shades[i]) for i in range(len(kinds))],
-        ["."] * len(kinds),
-        ncols=6,
-        loc="lower left",
-        bbox_to_anchor=(-0.005, 1.0),
-        frameon=False,
-        fontsize=9,
-        handlelength=1,
-        labelcolor=INK,
-        borderpad=0,
-    )
-    for i, text in enumerate(legend.get_texts()):
-        label = f"{kinds[i]} ({int((kind == i).sum())})"
-        text.set(text=short(label, 2.2), parse_math=False)
+    counted = [f"{name} ({int((kind == i).sum())})" for i, name in enumerate(names)]
+    handles = [Patch(facecolor=shades[i]) for i in range(len(names))]
+    place = {"loc": "lower left", "bbox_to_anchor": (-0.005, 1.0), "borderpad": 0}
+    name_legend(axes, handles, counted, 2.4, ncols=4, handlelength=1, **place)
     return figure
+
+
+def _band_kinds(result: Unmixing) -> tuple[list[str], NDArray[np.intp]]:
+    """ "kept" and the reasons to leave bands out; which of them each band is."""
+    bands = section(result, "bands")
+    kept, given = bands.get("kept"), bands.get("reason")
+    if not isinstance(kept, list | tuple | np.ndarray):
+        return [], np.empty(0, np.intp)
+    reasons = {str(k): str(v) for k, v in given.items()} if isinstance(given, dict) else {}
+    why = ["" if k else reasons.get(str(i), "left out") for i, k in enumerate(kept)]
+    names = ["", *sorted(set(why) - {""})]
+    return ["kept", *names[1:]], np.array([names.index(w) for w in why], np.intp)
 
 
 def _band_ticks(axes: Axes, wavelength: NDArray[Any] | None, n: int) -> None:

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from unmix.plot.style import (
     COLOURS,
     DASHES,
-    INK,
     SHADE,
     curve_axes,
     inch_axes,
     line_handle,
     member_colour,
+    name_legend,
     short,
 )
 from unmix.types import Endmembers, Unmixing
@@ -45,10 +45,7 @@ def draw_spectra(
     unit = "reflectance" if finite.size and -0.5 < finite.min() and finite.max() < 2 else "value"
     axes = inch_axes(figure, left + 0.65, top, width - 0.65 - room, height)
     curve_axes(axes, "band" if wavelength is None else "wavelength [nm]", unit)
-    left_out = np.isnan(endmembers.spectra).all(axis=0) & np.isfinite(x)
-    for run in runs(x, left_out):
-        if len(run) > 1 and x[run].max() > x[run].min():
-            axes.axvspan(x[run].min(), x[run].max(), color=SHADE, linewidth=0, zorder=0)
+    _shade_left_out(axes, x, np.isfinite(endmembers.spectra).any(axis=0))
     for i, spectrum in enumerate(endmembers.spectra):
         style = {"color": member_colour(i), "linestyle": DASHES[i // len(COLOURS) % len(DASHES)]}
         for run in runs(x, np.isfinite(spectrum) & np.isfinite(x)):
@@ -56,6 +53,14 @@ def draw_spectra(
             axes.plot(x[run], spectrum[run], linewidth=1.5, marker=mark, markersize=3, **style)
     axes.margins(x=0.01)
     _label_lines(figure, axes, endmembers, x, labelled, (height, room))
+
+
+def _shade_left_out(axes: Axes, x: NDArray[Any], kept: NDArray[np.bool_]) -> None:
+    """Grey where bands were left out and no other detector's band stands in."""
+    for run in runs(x, ~kept & np.isfinite(x)):
+        low, high = x[run].min(), x[run].max()
+        if high > low and not (kept & (x > low) & (x < high)).any():
+            axes.axvspan(low, high, color=SHADE, linewidth=0, zorder=0)
 
 
 def runs(x: NDArray[Any], good: NDArray[np.bool_]) -> list[NDArray[np.intp]]:
@@ -86,18 +91,8 @@ def _label_lines(
     """Names at the right ends of the lines, moved apart; below in columns where they are many."""
     names = endmembers.names
     if not labelled:
-        legend = axes.legend(
-            [line_handle(i) for i in range(len(names))],
-            ["."] * len(names),
-            ncols=4,
-            loc="upper left",
-            bbox_to_anchor=(0, -0.45 / size[0]),
-            frameon=False,
-            fontsize=8,
-            labelcolor=INK,
-        )
-        for text, name in zip(legend.get_texts(), names, strict=True):
-            text.set(text=short(name, 1.7, 8), parse_math=False)
+        handles, below = [line_handle(i) for i in range(len(names))], (0, -0.45 / size[0])
+        name_legend(axes, handles, names, 1.9, ncols=4, bbox_to_anchor=below, fontsize=8)
         return
     low, high = axes.get_ylim()
     ends = [_end(s, x) for s in endmembers.spectra]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,16 @@ def line_handle(i: int) -> Line2D:
     """Legend entry of line `i`."""
     dash = DASHES[i // len(COLOURS) % len(DASHES)]
     return Line2D([], [], color=member_colour(i), linestyle=dash, linewidth=1.5)
+
+
+def name_legend(
+    axes: Axes, handles: Sequence[Any], names: Sequence[str], room: float, **options: Any
+) -> None:
+    """Legend of `names` as they are, each within `room` inches."""
+    options = {"loc": "upper left", "fontsize": 9} | options
+    legend = axes.legend(handles, ["."] * len(names), frameon=False, labelcolor=INK, **options)
+    for text, name in zip(legend.get_texts(), names, strict=True):
+        text.set(text=short(name, room), parse_math=False)
 
 
 def section(result: Unmixing, name: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import base64
 import hashlib
 import os
 import secrets
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from unmix.plot import (
     noise_curve,
     residual_histogram,
 )
-from unmix.report import facts, images
+from unmix.report import facts, images, tables
 from unmix.report.trust import judgements
 from unmix.types import Unmixing
 
@@ -47,6 +48,31 @@ def write_report(result: Unmixing, path: str | Path) -> Path:
 
 def render(result: Unmixing) -> str:
     """The page as HTML text."""
+    templates = _templates()
+    style, script = (
+        templates.get_template(name).render().strip() for name in ("report.css", "report.js")
+    )
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return templates.get_template("report.html").render(
+        style=Markup(style),
+        script=Markup(script),
+        script_hash=f"sha256-{digest}",
+        **_content(result),
+    )
+
+
+def columns(n: int) -> int:
+    """How many maps side by side leave the fewest gaps.
+
+    >>> [columns(n) for n in (2, 5, 6, 7, 8, 9, 10)]
+    [2, 5, 3, 4, 4, 3, 5]
+    """
+    return min(n, 5) if n < 6 else min((5, 4, 3), key=lambda c: (-n % c, -c))
+
+
+@cache
+def _templates() -> Environment:
+    """The templates, compiled once; everything they are given is escaped."""
     environment = Environment(
         loader=PackageLoader("unmix", "templates"),
         autoescape=True,
@@ -55,16 +81,7 @@ def render(result: Unmixing) -> str:
         lstrip_blocks=True,
     )
     environment.filters["number"] = facts.number
-    style, script = (
-        environment.get_template(name).render().strip() for name in ("report.css", "report.js")
-    )
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return environment.get_template("report.html").render(
-        style=Markup(style),
-        script=Markup(script),
-        script_hash=f"sha256-{digest}",
-        **_content(result),
-    )
+    return environment
 
 
 def _content(result: Unmixing) -> dict[str, Any]:
@@ -75,6 +92,7 @@ def _content(result: Unmixing) -> dict[str, Any]:
         "lead": facts.lead(result),
         "key_facts": facts.key_facts(result),
         "materials": materials,
+        "columns": columns(len(materials)),
         "area_unit": facts.area_unit(result),
         "trust": judgements(result),
         "pictures": images.pictures(result),
@@ -85,5 +103,5 @@ def _content(result: Unmixing) -> dict[str, Any]:
         "noise": images.svg(noise_curve(result)),
         "band_strip": images.svg(band_strip(result)),
         "rows_columns": result.abundances.shape[:2],
-        **facts.details(result),
+        **tables.details(result),
     }
