@@ -156,7 +156,7 @@ def band_strip(result: Unmixing) -> Figure | None:
 
 
 def _band_kinds(result: Unmixing) -> tuple[list[str], NDArray[np.intp]]:
-    """ "kept" and the reasons to leave bands out; which of them each band is."""
+    """Names of the kinds (kept, then each reason to leave out) and the kind of each band."""
     bands = section(result, "bands")
     kept, given = bands.get("kept"), bands.get("reason")
     if not isinstance(kept, list | tuple | np.ndarray):

@@ -139,7 +139,7 @@ def name_legend(
     axes: Axes, handles: Sequence[Any], names: Sequence[str], room: float, **options: Any
 ) -> None:
     """Legend of `names` as they are, each within `room` inches."""
-    options = {"loc": "upper left", "fontsize": 9} | options
+    options = {"loc": "upper left", "fontsize": 9, **options}
     legend = axes.legend(handles, ["."] * len(names), frameon=False, labelcolor=INK, **options)
     for text, name in zip(legend.get_texts(), names, strict=True):
         text.set(text=short(name, room), parse_math=False)
