@@ -78,19 +78,15 @@ def _run_table(
 
 @njit(nogil=True, cache=True)
 def _run_general(
-    X: Any, W: Any, centre: Any, mean: Any, H: Any, G: Any, one: bool,
+    X: Any, W: Any, centre: Any, mean: Any, H: Any, G: Any, scale: float, one: bool,
     out: Any, todo: Any, start: int, stop: int,
 ) -> int:  # fmt: skip
     n_members = len(mean)
     C = np.empty((_BLOCK, n_members), W.dtype)
     a0, v = np.empty(n_members), np.empty(n_members)
     held = np.zeros(n_members, np.bool_)
-    work = (
-        np.empty((n_members, n_members)),
-        np.empty(n_members),
-        np.empty(n_members),
-        np.empty(n_members, np.int64),
-    )
+    A = np.empty((n_members, n_members))
+    work = (np.empty(n_members), np.empty(n_members), np.empty(n_members, np.int64))
     pivoted = 0
     for begin in range(start, stop, _BLOCK):
         end = min(begin + _BLOCK, stop)
@@ -103,7 +99,7 @@ def _run_general(
             pivoted += 1
             if state < 0:
                 todo[i] = _NOT_FINITE
-            elif pivot_general(a0, H, G, one, held, v, work):
+            elif pivot_general(a0, H, G, scale, one, held, v, A, work):
                 _store(v, one, out, i)
             else:
                 todo[i] = _GAVE_UP
@@ -181,13 +177,13 @@ def _pivot(
     dtype = _sum_dtype(problem, pixels)
     W, centre = problem.W.astype(dtype), problem.centre.astype(dtype)
     mean, H, G, one = problem.start, problem.H, problem.G, problem.sum_to_one
+    scale = float(np.abs(G).max())
     if len(W) > TABLE_MAX:
         return over_pixels(
-            lambda a, b: _run_general(pixels, W, centre, mean, H, G, one, out, todo, a, b),
+            lambda a, b: _run_general(pixels, W, centre, mean, H, G, scale, one, out, todo, a, b),
             len(pixels),
         )
     table, usable = make_table(H, G, one)
-    scale = float(np.abs(G).max())
     return over_pixels(
         lambda a, b: _run_table(
             pixels, W, centre, mean, table, usable, scale, one, out, todo, a, b

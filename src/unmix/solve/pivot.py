@@ -29,6 +29,21 @@ _TOL = 1e-13  # of the largest |a⁰| (or |μ|): below it a sign is rounding
 
 
 @njit(nogil=True, cache=True)
+def _substitute(A: Any, b: Any, m: int) -> None:
+    """Solve L Lᵀ x = b[:m] in place; L below A's diagonal, 1/diag(L) on it."""
+    for j in range(m):
+        s = b[j]
+        for p in range(j):
+            s -= A[j, p] * b[p]
+        b[j] = s * A[j, j]
+    for j in range(m - 1, -1, -1):
+        s = b[j] * A[j, j]
+        b[j] = s
+        for p in range(j):
+            b[p] -= A[j, p] * s
+
+
+@njit(nogil=True, cache=True)
 def _solve_spd(A: Any, b: Any, m: int) -> bool:
     """Solve A[:m, :m] x = b[:m] in place by Cholesky; False when A is not positive definite."""
     for j in range(m):
@@ -37,28 +52,21 @@ def _solve_spd(A: Any, b: Any, m: int) -> bool:
             d -= A[j, p] * A[j, p]
         if not d > 0.0:
             return False
-        d = np.sqrt(d)
-        A[j, j] = d
+        inverse = 1.0 / np.sqrt(d)
+        A[j, j] = inverse
         for i in range(j + 1, m):
             s = A[i, j]
             for p in range(j):
                 s -= A[i, p] * A[j, p]
-            A[i, j] = s / d
-        s = b[j]
-        for p in range(j):
-            s -= A[j, p] * b[p]
-        b[j] = s / d
-    for j in range(m - 1, -1, -1):
-        s = b[j]
-        for p in range(j + 1, m):
-            s -= A[p, j] * b[p]
-        b[j] = s / A[j, j]
+            A[i, j] = s * inverse
+    _substitute(A, b, m)
     return True
 
 
 @njit(nogil=True, cache=True)
-def _dual(a0: Any, H: Any, held: Any, v: Any, A: Any, b: Any, index: Any) -> bool:
+def _dual(a0: Any, H: Any, held: Any, v: Any, A: Any, work: Any) -> bool:
     """Write v = (a on S, μ on N), through H_NN."""
+    b, _, index = work
     n_members = len(a0)
     m = 0
     for k in range(n_members):
@@ -76,16 +84,21 @@ def _dual(a0: Any, H: Any, held: Any, v: Any, A: Any, b: Any, index: Any) -> boo
     for p in range(m):
         mu = b[p]
         for k in range(n_members):
-            v[k] += H[k, index[p]] * mu
+            v[k] += H[index[p], k] * mu
     for p in range(m):
         v[index[p]] = b[p]
     return True
 
 
 @njit(nogil=True, cache=True)
-def _primal(g: Any, G: Any, one: bool, held: Any, v: Any, A: Any, b: Any, index: Any) -> bool:
-    """Write v = (a on S, μ on N): G_SS a_S + λ = g_S, with 1ᵀa_S = 1 when `one`."""
+def _primal(a0: Any, G: Any, one: bool, held: Any, v: Any, A: Any, work: Any) -> bool:
+    """Write v = (a on S, μ on N): G_SS a_S + λ = g_S, g = G a⁰, with 1ᵀa_S = 1 when `one`."""
+    b, g, index = work
     n_members = len(g)
+    g[:] = 0.0
+    for p in range(n_members):
+        for k in range(n_members):
+            g[k] += G[p, k] * a0[p]
     m = 0
     for k in range(n_members):
         if not held[k]:
@@ -100,14 +113,7 @@ def _primal(g: Any, G: Any, one: bool, held: Any, v: Any, A: Any, b: Any, index:
     multiplier = 0.0
     if one:
         u = np.ones(m)
-        for j in range(m):  # A holds the Cholesky factor now
-            for p in range(j):
-                u[j] -= A[j, p] * u[p]
-            u[j] /= A[j, j]
-        for j in range(m - 1, -1, -1):
-            for p in range(j + 1, m):
-                u[j] -= A[p, j] * u[p]
-            u[j] /= A[j, j]
+        _substitute(A, u, m)  # A holds the factor now
         multiplier = (b[:m].sum() - 1.0) / u.sum()
         for p in range(m):
             b[p] -= multiplier * u[p]
@@ -115,16 +121,17 @@ def _primal(g: Any, G: Any, one: bool, held: Any, v: Any, A: Any, b: Any, index:
         v[k] = multiplier - g[k]
     for p in range(m):
         for k in range(n_members):
-            v[k] += G[k, index[p]] * b[p]
+            v[k] += G[index[p], k] * b[p]
     for p in range(m):
         v[index[p]] = b[p]
     return True
 
 
 @njit(nogil=True, cache=True)
-def pivot_general(a0: Any, H: Any, G: Any, one: bool, held: Any, v: Any, work: Any) -> bool:
+def pivot_general(
+    a0: Any, H: Any, G: Any, scale: float, one: bool, held: Any, v: Any, A: Any, work: Any
+) -> bool:
     """Solve one pixel for any K: v = a ≥ 0; False when it gave up."""
-    A, b, g, index = work
     n_members = len(a0)
     size = 0.0
     n_held = 0
@@ -133,22 +140,16 @@ def pivot_general(a0: Any, H: Any, G: Any, one: bool, held: Any, v: Any, work: A
     for k in range(n_members):
         held[k] = a0[k] < -_TOL * size
         n_held += held[k]
-        g[k] = 0.0
-    for p in range(n_members):
-        for k in range(n_members):
-            g[k] += G[k, p] * a0[p]
-    slack = 0.0
-    for k in range(n_members):
-        slack = max(slack, abs(g[k]))
+    slack = scale * size
     best, patience = n_members + 1, _PATIENCE
     for _ in range(_MAX_STEPS):
         if one and n_held == n_members:  # someone must carry the sum
             held[np.argmax(a0)] = False
             n_held -= 1
         if 2 * n_held <= n_members:
-            fine = _dual(a0, H, held, v, A, b, index)
+            fine = _dual(a0, H, held, v, A, work)
         else:
-            fine = _primal(g, G, one, held, v, A, b, index)
+            fine = _primal(a0, G, one, held, v, A, work)
         if not fine:
             return False
         wrong, last = 0, -1
