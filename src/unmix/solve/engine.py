@@ -86,7 +86,8 @@ def _run_general(
     a0, v = np.empty(n_members), np.empty(n_members)
     held = np.zeros(n_members, np.bool_)
     A = np.empty((n_members, n_members))
-    work = (np.empty(n_members), np.empty(n_members), np.empty(n_members, np.int64))
+    b, g, u = np.empty(n_members), np.empty(n_members), np.empty(n_members)
+    index = np.empty(n_members, np.int64)
     pivoted = 0
     for begin in range(start, stop, _BLOCK):
         end = min(begin + _BLOCK, stop)
@@ -99,7 +100,7 @@ def _run_general(
             pivoted += 1
             if state < 0:
                 todo[i] = _NOT_FINITE
-            elif pivot_general(a0, H, G, scale, one, held, v, A, work):
+            elif pivot_general(a0, H, G, scale, one, held, v, A, b, g, u, index):
                 _store(v, one, out, i)
             else:
                 todo[i] = _GAVE_UP

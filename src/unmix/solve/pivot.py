@@ -64,9 +64,8 @@ def _solve_spd(A: Any, b: Any, m: int) -> bool:
 
 
 @njit(nogil=True, cache=True)
-def _dual(a0: Any, H: Any, held: Any, v: Any, A: Any, work: Any) -> bool:
+def _dual(a0: Any, H: Any, held: Any, v: Any, A: Any, b: Any, index: Any) -> bool:
     """Write v = (a on S, μ on N), through H_NN."""
-    b, _, index = work
     n_members = len(a0)
     m = 0
     for k in range(n_members):
@@ -91,9 +90,10 @@ def _dual(a0: Any, H: Any, held: Any, v: Any, A: Any, work: Any) -> bool:
 
 
 @njit(nogil=True, cache=True)
-def _primal(a0: Any, G: Any, one: bool, held: Any, v: Any, A: Any, work: Any) -> bool:
+def _primal(
+    a0: Any, G: Any, one: bool, held: Any, v: Any, A: Any, b: Any, g: Any, u: Any, index: Any
+) -> bool:
     """Write v = (a on S, μ on N): G_SS a_S + λ = g_S, g = G a⁰, with 1ᵀa_S = 1 when `one`."""
-    b, g, index = work
     n_members = len(g)
     g[:] = 0.0
     for p in range(n_members):
@@ -112,9 +112,9 @@ def _primal(a0: Any, G: Any, one: bool, held: Any, v: Any, A: Any, work: Any) ->
         return False
     multiplier = 0.0
     if one:
-        u = np.ones(m)
+        u[:m] = 1.0
         _substitute(A, u, m)  # A holds the factor now
-        multiplier = (b[:m].sum() - 1.0) / u.sum()
+        multiplier = (b[:m].sum() - 1.0) / u[:m].sum()
         for p in range(m):
             b[p] -= multiplier * u[p]
     for k in range(n_members):
@@ -129,7 +129,18 @@ def _primal(a0: Any, G: Any, one: bool, held: Any, v: Any, A: Any, work: Any) ->
 
 @njit(nogil=True, cache=True)
 def pivot_general(
-    a0: Any, H: Any, G: Any, scale: float, one: bool, held: Any, v: Any, A: Any, work: Any
+    a0: Any,
+    H: Any,
+    G: Any,
+    scale: float,
+    one: bool,
+    held: Any,
+    v: Any,
+    A: Any,
+    b: Any,
+    g: Any,
+    u: Any,
+    index: Any,
 ) -> bool:
     """Solve one pixel for any K: v = a ≥ 0; False when it gave up."""
     n_members = len(a0)
@@ -147,9 +158,9 @@ def pivot_general(
             held[np.argmax(a0)] = False
             n_held -= 1
         if 2 * n_held <= n_members:
-            fine = _dual(a0, H, held, v, A, work)
+            fine = _dual(a0, H, held, v, A, b, index)
         else:
-            fine = _primal(a0, G, one, held, v, A, work)
+            fine = _primal(a0, G, one, held, v, A, b, g, u, index)
         if not fine:
             return False
         wrong, last = 0, -1
