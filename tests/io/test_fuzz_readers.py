@@ -68,6 +68,7 @@ def probe(path):
     try:
         scene = open_scene(path)
         geo_of(scene)
+        assert not any("\n" in line for line in scene.attrs["history"])
         values = scene[:2, :3, -2:].values
         assert values.dtype == np.float32
         if scene.size < 10**6:

@@ -265,6 +265,7 @@ HEAD = b"MATLAB 5.0 MAT-file".ljust(124) + b"\x01\x00MI"
         (big_endian(numbers=struct.pack(">HHI", 5, 9, 0)), "small element of more than 4"),
         (big_endian(numbers=b""), "ends inside its header"),
         (HEAD + element(14, element(6, b"")), "without array flags"),
+        (HEAD + element(14, struct.pack(">II", 6, 8)), "without array flags"),
         (HEAD + element(77, b"12345678"), "unknown data type 77 at byte 128"),
         (HEAD + element(15, b"12345678"), "damaged"),
         (HEAD + element(15, zlib.compress(b"1234")), "compressed variable is empty"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 import subprocess
 import sys
@@ -254,7 +255,7 @@ def test_nothing_is_printed_about_damage(tmp_path, cube):
     assert (done.stdout, done.stderr) == ("refused\n", "")
 
 
-def test_text_that_is_not_utf8_makes_no_noise(tmp_path, cube):
+def test_text_that_is_not_utf8_makes_no_noise(tmp_path, cube, monkeypatch):
     path = write(tmp_path / "a.tif", cube.astype("int16"))
     data = path.read_bytes()
     assert b"WGS 84" in data
@@ -274,6 +275,11 @@ def test_text_that_is_not_utf8_makes_no_noise(tmp_path, cube):
             other = SimpleNamespace(exc_type=ValueError, object="else")
             sys.unraisablehook(other)
             assert seen == [other]
+            monkeypatch.setattr(sys, "stderr", io.StringIO())
+            sys.excepthook(UnicodeDecodeError, UnicodeDecodeError("utf-8", b"", 0, 1, "x"), None)
+            assert sys.stderr.getvalue() == ""
+            sys.excepthook(ValueError, ValueError("else"), None)
+            assert "else" in sys.stderr.getvalue()
         assert sys.unraisablehook == seen.append
     finally:
         sys.unraisablehook = former

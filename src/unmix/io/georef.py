@@ -111,7 +111,9 @@ def envi_crs(map_info: str | None, wkt: str | None, history: list[str]) -> str |
         code = _utm_code(items)
     if code is None:
         if kind != "arbitrary":
-            history.append(f"CRS of map info ({items[0]:.40}) not known: transform kept without it")
+            history.append(
+                f"CRS of map info ({items[0]!r:.40}) not known: transform kept without it"
+            )
         return None
     from rasterio.crs import CRS
 

@@ -189,7 +189,7 @@ def _variable(
             _damaged(where, f"a variable of {size} compressed bytes declares {inner} bytes")
         head = head[8:]
     _, n, at, position = _tag(head, 0, order, where)
-    if n != 8:
+    if n != 8 or at + n > len(head):
         _damaged(where, "a variable without array flags")
     flags = struct.unpack_from(order + "I", head, at)[0]
     kind = {_CELL: "cell", _CHAR: "char"}.get(flags & 0xFF, "other")
@@ -220,7 +220,8 @@ def _shape_and_name(
     _, n, at, position = _tag(head, position, order, where)
     if n > 255 or at + n > len(head):
         _damaged(where, "a variable with an endless name")
-    return shape, head[at : at + n].decode("latin-1").rstrip("\0"), position
+    name = head[at : at + n].decode("latin-1").rstrip("\0")
+    return shape, "".join(c if c.isprintable() else "?" for c in name), position
 
 
 def _numbers(
@@ -254,7 +255,9 @@ def _tag(content: bytes, position: int, order: str, where: str) -> tuple[int, in
 def _rows_of_text(content: bytes, order: str, where: str) -> list[str]:
     """Rows of a character array, stored column by column; [] for anything else."""
     _, n, at, position = _tag(content, 0, order, where)
-    if n != 8 or struct.unpack_from(order + "I", content, at)[0] & 0xFF != _CHAR:
+    if n != 8 or at + n > len(content):
+        return []
+    if struct.unpack_from(order + "I", content, at)[0] & 0xFF != _CHAR:
         return []
     shape, _, position = _shape_and_name(content, position, order, where)
     if 0 in shape:

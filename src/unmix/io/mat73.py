@@ -93,7 +93,7 @@ def scan_mat73(path: Path) -> dict[str, Mat73Variable]:
     found: dict[str, Mat73Variable] = {}
     with _opened(str(path)) as file:
         for name in file:
-            if name.startswith("#") or len(found) >= _MAX_VARIABLES:
+            if name.startswith("#") or not name.isprintable() or len(found) >= _MAX_VARIABLES:
                 continue
             if isinstance(file.get(name, getlink=True), h5py.HardLink):
                 found[name] = _variable(str(path), name, file[name])
