@@ -41,6 +41,7 @@ _KEYS = {
     "arrays": dict,
     "wavelength_nm": (list, type(None)),
     "names": (list, type(None)),
+    "scene": (dict, type(None)),
     "scale": (str, type(None)),
     "unmix_version": str,
     "git_commit": (str, type(None)),
@@ -56,6 +57,7 @@ def save_model(
     *,
     wavelength: ArrayLike | None = None,
     names: Sequence[str] | None = None,
+    scene: Mapping[str, Any] | None = None,
     overwrite: bool = False,
 ) -> Path:
     """Write a fitted estimator; `load_model` gives one back that transforms to the same bytes.
@@ -72,6 +74,8 @@ def save_model(
         Band centres in nm of the pixels it was fitted on.
     names : sequence of str, optional
         The endmembers' names.
+    scene : mapping, optional
+        How the pixels were made from a scene: its bands, those kept, smoothing.
     overwrite : bool
         Replace a model that is there. Any other folder is never touched.
 
@@ -94,6 +98,7 @@ def save_model(
     n_bands = int(estimator.n_features_in_)
     card["wavelength_nm"] = None if wavelength is None else _wavelengths(wavelength, n_bands)
     card["names"] = None if names is None else [str(name) for name in names]
+    card["scene"] = None if scene is None else dict(scene)
     try:
         text = json.dumps(card, indent=1, allow_nan=False, sort_keys=True)
     except (TypeError, ValueError) as error:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from unmix.checks import InputError
 from unmix.cli import app
 from unmix.cli.common import (
     DropBands,
@@ -107,10 +108,11 @@ def train(
     overwrite: Overwrite = False,
 ) -> None:
     """Train a method on a scene and keep the model; endmembers may come with simulated data."""
-    from unmix.model import check_model_out, train_model
+    from unmix.model import train_model
     from unmix.scene import open_scene
 
-    check_model_out(out, overwrite)
+    if out.exists() and not overwrite:
+        raise InputError(f"out: {out} exists; add --overwrite or choose another name")
     with progress(False) as tell:
         status = train_model(
             open_scene(data, variable=variable),

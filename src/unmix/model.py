@@ -1,0 +1,185 @@
+"""Train once, apply to other scenes of the sensor: models that know their bands."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from unmix import assemble, decide
+from unmix.checkpoint import load_model, model_info, save_model
+from unmix.checks import InputError
+from unmix.pipeline import Progress, Stages, fit, solve
+from unmix.prepare import plan
+from unmix.ready import Ready, as_scene, band_values, make_ready, prepared_with
+from unmix.types import Endmembers, Unmixing
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["apply_model", "train_model"]
+
+_SAME_BAND = 1.0  # nm: band centres no farther apart are the same band
+
+
+def train_model(
+    scene: xr.DataArray | str | Path,
+    out: str | Path,
+    *,
+    n_endmembers: int | None = None,
+    endmembers: Endmembers | ArrayLike | str | Path | None = None,
+    method: str | None = "cresdae",
+    scale: str = "auto",
+    seed: int = 0,
+    device: str = "auto",
+    preparation: Mapping[str, Any] | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+    overwrite: bool = False,
+) -> str:
+    """Fit a method on a scene and write the model folder; how the training ended.
+
+    Without endmembers and their number, those the data file carries are used (simulated scenes
+    have their `spectra_library`); if it carries none, K is estimated. The other parameters are
+    those of `unmix.run`.
+
+    Raises
+    ------
+    InputError
+        As `unmix.run`; or `out` exists.
+    """
+    data = as_scene(scene)
+    if endmembers is None and n_endmembers is None:
+        endmembers = _carried_by(data)
+    stage = Stages(progress)
+    with stage("prepare"):
+        ready = make_ready(data, endmembers=endmembers, seed=seed, options=preparation)
+    estimator, _ = fit(
+        ready, stage, n_endmembers=n_endmembers, method=method, scale=scale, seed=seed,
+        device=device, parameters=parameters,
+    )  # fmt: skip
+    prepared = ready.preparation
+    save_model(
+        estimator,
+        out,
+        wavelength=prepared.kept_wavelength,
+        names=ready.given.names if ready.given is not None else None,
+        scene={
+            "source": str(data.attrs.get("source", "")),
+            "n_bands": prepared.n_bands,
+            "kept": prepared.kept.tolist(),
+            "smooth": prepared.smooth,
+        },
+        overwrite=overwrite,
+    )
+    return getattr(estimator, "status_", "Fitted.")
+
+
+def apply_model(
+    model: str | Path,
+    scene: xr.DataArray | str | Path,
+    *,
+    mask: ArrayLike | None = None,
+    progress: Progress | None = None,
+) -> Unmixing:
+    """Unmix a scene with a model that `train_model` wrote.
+
+    The scene must have the model's bands: centres within 1 nm where both have wavelengths, the
+    same number of bands otherwise.
+
+    Raises
+    ------
+    InputError
+        No usable model, a band of it that the scene lacks, or a scene that cannot be used.
+    """
+    card, estimator = model_info(model), load_model(model)
+    data = as_scene(scene)
+    stage = Stages(progress)
+    with stage("prepare"):
+        ready = _ready_for(card, estimator.n_features_in_, data, mask)
+    with stage("noise"):
+        noise = decide.noise(ready.X, estimator.seed)
+    trained = f"the model was trained so ({Path(model).name})"
+    decisions = {
+        "method": assemble.describe(estimator, card["method"]) | {"model": str(model)},
+        "scale": {"mode": estimator.scale, "chosen": "model", "why": trained, "evidence": {}},
+        "n_endmembers": {"k": len(estimator.endmembers_), "chosen": "model", "why": trained},
+        "noise": noise,
+    }
+    names = tuple(card["names"] or ())
+    return solve(ready, estimator, decisions, stage, seed=estimator.seed, names=names)
+
+
+def _carried_by(scene: xr.DataArray) -> Endmembers | None:
+    """Endmembers in the scene's own .mat file."""
+    from unmix.io.library import read_endmembers
+
+    source = str(scene.attrs.get("source", ""))
+    if not source.lower().endswith(".mat"):
+        return None
+    with contextlib.suppress(InputError):
+        return read_endmembers(source)
+    return None
+
+
+def _ready_for(
+    card: Mapping[str, Any], n_features: int, scene: xr.DataArray, mask: ArrayLike | None
+) -> Ready:
+    """The scene prepared to the model's bands."""
+    kept = _bands_for(card, scene)
+    if len(kept) != n_features:
+        raise InputError(f"model: lists {len(kept)} bands but takes {n_features}; train it again")
+    others = np.setdiff1d(np.arange(scene.sizes["band"]), kept)
+    prepared = plan(
+        scene,
+        excluded=dict.fromkeys(others.tolist(), "not used by the model"),
+        water_windows=(),
+        detect_bad_bands=False,
+        overlap="keep",
+        smooth=float((card["scene"] or {}).get("smooth", 0.0)),
+        mask=mask,
+    )
+    lost = np.setdiff1d(kept, prepared.kept)
+    if len(lost):
+        raise InputError(
+            f"scene: band {lost[0] + 1}, which the model needs, cannot be used "
+            f"({prepared.reasons[int(lost[0])]}); train a model without it"
+        )
+    return prepared_with(scene, replace(prepared, kept=kept))
+
+
+def _bands_for(card: Mapping[str, Any], scene: xr.DataArray) -> NDArray[np.intp]:
+    """Which of the scene's bands are the model's, in the model's order."""
+    here, there = band_values(scene, "wavelength"), card["wavelength_nm"]
+    if here is not None and there is not None:
+        return _by_wavelength(np.asarray(there, float), here)
+    about = card["scene"] or {}
+    n_bands, kept = about.get("n_bands"), about.get("kept")
+    if n_bands != scene.sizes["band"] or not isinstance(kept, list):
+        raise InputError(
+            f"model: made for scenes of {n_bands} bands, this one has {scene.sizes['band']}; "
+            "wavelengths on both sides would allow matching"
+        )
+    return np.asarray(kept, dtype=np.intp)
+
+
+def _by_wavelength(model: NDArray[np.float64], scene: NDArray[np.float64]) -> NDArray[np.intp]:
+    """The scene's band for each of the model's; ascending, one each."""
+    found = np.empty(len(model), np.intp)
+    first = 0
+    for i, wavelength in enumerate(model):  # bands keep their order, so repeats are told apart
+        near = np.flatnonzero(np.abs(scene[first:] - wavelength) <= _SAME_BAND)
+        if not len(near):
+            nearest = scene[np.nanargmin(np.abs(scene - wavelength))]
+            raise InputError(
+                f"model: uses a band at {wavelength:.1f} nm, the scene's nearest is at "
+                f"{nearest:.1f} nm; apply it to scenes of the sensor it was trained on"
+            )
+        found[i] = first + near[0]
+        first = found[i] + 1
+    return found
