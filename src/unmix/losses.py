@@ -43,9 +43,9 @@ def squared_error(x_hat: Tensor, x: Tensor) -> Tensor:
 def angle(x_hat: Tensor, x: Tensor) -> Tensor:
     """Mean spectral angle in rad, θ = arccos(x̂·x / ‖x̂‖‖x‖).
 
-    Computed as θ = 2 arcsin s, s² = sin²(θ/2) = (‖x̂ − x‖² − (‖x̂‖ − ‖x‖)²) / 4‖x̂‖‖x‖:
-    the same angle without the cancellation that makes float32 arccos useless below 1e-3 rad. A
-    spectrum that is zero in every band is at π/2 of everything.
+    Computed as θ = 2 arcsin s with s² = (‖x̂ − x‖² − (‖x̂‖ − ‖x‖)²) / 4‖x̂‖‖x‖, which for a
+    reconstruction of about the pixel's size has none of the cancellation that makes float32
+    arccos useless below 1e-3 rad. A spectrum that is zero in every band is at π/2 of everything.
 
     >>> angle(torch.tensor([[0.0, 2.0]]), torch.tensor([[1.0, 1.0]]))
     tensor(0.7854)
