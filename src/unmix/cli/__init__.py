@@ -94,4 +94,7 @@ def _explain(error: Exception) -> int:
     return 1
 
 
-from unmix.cli import inspect, make, results, work  # noqa: E402, F401  (they register on `app`)
+import unmix.cli.inspect  # noqa: E402  (these register their commands on `app`)
+import unmix.cli.make  # noqa: E402
+import unmix.cli.results  # noqa: E402
+import unmix.cli.work  # noqa: E402, F401

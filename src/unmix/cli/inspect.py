@@ -200,7 +200,7 @@ def methods(json: Json = False) -> None:
     """The methods there are."""
     from unmix.methods import DEFAULT, METHODS
 
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "name": name,
             "label": kind.label,

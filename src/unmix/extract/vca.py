@@ -69,7 +69,7 @@ def _simplex_coordinates(
 ) -> tuple[Subspace, NDArray[np.floating], NDArray[np.floating]]:
     """Subspace, coordinates z in it, and y (pixel, K) in which mixtures fill a simplex."""
     space = signal_subspace(X, n, affine=True, seed=seed)
-    floor = np.finfo(X.dtype).eps * max(space.power, np.finfo(float).tiny)
+    floor = float(np.finfo(X.dtype).eps) * max(space.power, float(np.finfo(float).tiny))
     # The estimate of the original paper: signal power without the noise's share in K dimensions.
     signal = max(space.kept - n / X.shape[1] * space.power, floor)
     noise = max(space.power - space.kept, floor)

@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 def _free_minimum(R: Array, c: Array, on: NDArray[np.intp], sum_to_one: bool) -> Array:
     """Least squares over the members `on` (with sum one when asked), of least norm if dependent."""
     if not sum_to_one:
-        return np.linalg.lstsq(R[:, on], c, rcond=None)[0]
+        return np.asarray(np.linalg.lstsq(R[:, on], c, rcond=None)[0], np.float64)
     anchor = R[:, on[0]]
     z = np.linalg.lstsq(R[:, on[1:]] - anchor[:, None], c - anchor, rcond=None)[0]
     return np.concatenate([[1.0 - z.sum()], z])

@@ -176,7 +176,8 @@ def _pivot(
 ) -> int:
     """Run the compiled kernels over all pixels; marks in `todo` what they gave up on."""
     dtype = _sum_dtype(problem, pixels)
-    W, centre = problem.W.astype(dtype), problem.centre.astype(dtype)
+    W: NDArray[np.floating] = problem.W.astype(dtype)
+    centre: NDArray[np.floating] = problem.centre.astype(dtype)
     mean, H, G, one = problem.start, problem.H, problem.G, problem.sum_to_one
     scale = float(np.abs(G).max())
     if len(W) > TABLE_MAX:
