@@ -189,5 +189,5 @@ def test_wrong_options_are_named(option, value):
 
 @pytest.mark.parametrize("name", ["nonsense", "cuda:99", "meta2", ""])
 def test_unknown_devices_are_refused(name):
-    with pytest.raises(InputError, match="^device:"):
+    with pytest.raises(InputError, match=r"^device:"):
         pick_device(name)

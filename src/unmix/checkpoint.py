@@ -33,7 +33,7 @@ __all__ = ["load_model", "model_info", "save_model"]
 FORMAT = 1
 _CARD, _ARRAYS = "model.json", "model.safetensors"
 _LARGEST_CARD = 16 * 2**20  # bytes
-_KEYS = {
+_KEYS: dict[str, type | tuple[type, ...]] = {
     "format": int,
     "method": str,
     "parameters": dict,
@@ -158,6 +158,8 @@ def model_info(folder: str | Path) -> dict[str, Any]:
         if file.stat().st_size > _LARGEST_CARD:
             raise _bad(path, f"{_CARD} is larger than {_LARGEST_CARD} bytes")
         card = json.loads(file.read_bytes())
+    except InputError:
+        raise
     except OSError as error:
         raise InputError(f"model: no {_CARD} in {path} ({error.strerror})") from None
     except (ValueError, RecursionError) as error:

@@ -291,7 +291,12 @@ class CResDAE(Unmixer):
         loss = CompositeLoss(
             self.alpha, self.beta, self.gamma_uniform, self.gamma_entropy, self.gamma_sparsity
         )
-        network, stopped = self.network_, []
+        network = self.network_
+        stopped: list[int] = []
+
+        def objective(net: Any, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            x_hat, a = net(x)
+            return loss(x_hat, a, x)
 
         def tell(epoch: int, epochs: int, _: dict[str, float]) -> None:
             if self.progress is not None and self.progress(epoch / epochs) is False:
@@ -299,7 +304,7 @@ class CResDAE(Unmixer):
 
         result = train(
             network,
-            lambda net, x: loss(*net(x), x),
+            objective,
             (self._tensor(scaled / self.unit_),),
             groups=[
                 (network.encoder.parameters(), self.lr),

@@ -150,7 +150,7 @@ class _Composite(torch.autograd.Function):
         error, theta, grad_x = _spectral(x_hat, x, *weights[:2])
         uniform, disorder, spread, grad_a = _simplex(a, *weights[2:])
         terms = torch.stack((error, theta, uniform, disorder, spread))
-        loss = terms @ terms.new_tensor(weights)
+        loss = (terms * terms.new_tensor(weights)).sum()  # a product that autocast leaves alone
         ctx.save_for_backward(grad_x, grad_a)
         terms = torch.cat((loss[None], terms))
         ctx.mark_non_differentiable(terms)

@@ -97,7 +97,7 @@ def train(
     batch_size: int,
     seed: int = 0,
     dtype: str = "float32",
-    nonnegative: Sequence[nn.Parameter] = (),
+    nonnegative: Sequence[Tensor] = (),
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Training:
@@ -125,8 +125,8 @@ def train(
         Of the shuffling.
     dtype : {"float32", "bfloat16"}
         Arithmetic of the network's layers; weights, moments and losses stay float32.
-    nonnegative : sequence of nn.Parameter
-        Set to max(w, 0) after every step (projected Adam).
+    nonnegative : sequence of Tensor
+        Parameters set to max(w, 0) after every step (projected Adam).
     progress : callable, optional
         `progress(epoch, epochs, terms)` after every epoch.
     cancelled : callable, optional
@@ -214,7 +214,7 @@ class _Flat:
         parameters: Iterable[nn.Parameter],
         lr: float,
         dtype: torch.dtype,
-        nonnegative: Sequence[nn.Parameter],
+        nonnegative: Sequence[Tensor],
     ) -> None:
         self.parameters = list(parameters)
         sizes = [-(-p.numel() // _ALIGN) * _ALIGN for p in self.parameters]
