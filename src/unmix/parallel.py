@@ -9,9 +9,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from functools import cache
 
-__all__ = ["n_threads", "over_pixels"]
+from threadpoolctl import ThreadpoolController
+
+__all__ = ["n_threads", "one_blas_thread", "over_pixels"]
 
 _SMALL = 2048  # pixels below which one thread is faster than the hand-over
 
@@ -26,6 +29,23 @@ def n_threads() -> int:
     if wanted.isdigit() and int(wanted) > 0:
         return int(wanted)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@cache
+def _controller() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+def one_blas_thread() -> AbstractContextManager[object]:
+    """A context in which BLAS and LAPACK stay on one thread.
+
+    A few hundred rows gain nothing from more, and threads that spin while they wait cost a
+    hundredfold on a machine that is shared.
+
+    >>> with one_blas_thread():
+    ...     pass
+    """
+    return _controller().limit(limits=1, user_api="blas")
 
 
 @cache

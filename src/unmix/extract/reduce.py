@@ -6,10 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import eigh, get_blas_funcs
 
+from unmix.checks import InputError
+from unmix.parallel import one_blas_thread
 from unmix.solve.project import project
 
-__all__ = ["SAMPLE", "Subspace", "sample_rows", "signal_subspace"]
+__all__ = ["SAMPLE", "Moments", "Subspace", "sample_rows", "signal_subspace"]
 
 SAMPLE = 10_000  # pixels that decide the subspace; more do not make endmembers better
 
@@ -58,6 +61,44 @@ def sample_rows(n_pixels: int, size: int, seed: int) -> NDArray[np.intp] | slice
     return np.sort(rng.choice(n_pixels, size, replace=False, shuffle=False))
 
 
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Mean and covariance of a seeded sample of the pixels: every subspace comes from them."""
+
+    mean: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, X: NDArray[np.floating], seed: int = 0) -> Moments:
+        """Of the pixels X (pixel, band)."""
+        rows = np.ascontiguousarray(X[sample_rows(len(X), SAMPLE, seed)])
+        mean = rows.mean(axis=0, dtype=np.float64)
+        if not np.isfinite(mean).all():
+            raise InputError("X: contains NaN or inf; mask those pixels first")
+        centred = rows - mean.astype(rows.dtype)
+        (syrk,) = get_blas_funcs(("syrk",), (centred,))
+        with one_blas_thread():
+            upper = syrk(1.0 / len(rows), centred.T).astype(np.float64)
+        return cls(mean, upper + np.triu(upper, 1).T)
+
+    def subspace(self, n_components: int, *, affine: bool) -> Subspace:
+        """Principal directions of the covariance if affine, else of the second moment."""
+        offset = float(self.mean @ self.mean)
+        moment = self.covariance if affine else self.covariance + np.outer(self.mean, self.mean)
+        n_bands = len(moment)
+        last = [max(n_bands - n_components, 0), n_bands - 1]
+        with one_blas_thread():
+            values, vectors = eigh(moment, subset_by_index=last)
+        axes = np.ascontiguousarray(vectors[:, ::-1].T)
+        axes *= np.where(axes.sum(axis=1, keepdims=True) < 0, -1.0, 1.0)  # a sign that repeats
+        return Subspace(
+            self.mean if affine else np.zeros(n_bands),
+            axes,
+            power=float(np.trace(self.covariance)) + offset,
+            kept=float(values.sum()) + (offset if affine else 0.0),
+        )
+
+
 def signal_subspace(
     X: NDArray[np.floating], n_components: int, *, affine: bool, seed: int = 0
 ) -> Subspace:
@@ -67,17 +108,4 @@ def signal_subspace(
     >>> np.abs(signal_subspace(X, 1, affine=False).axes).round(6)
     array([[0.6, 0.8]])
     """
-    rows = np.ascontiguousarray(X[sample_rows(len(X), SAMPLE, seed)])
-    mean = rows.mean(axis=0, dtype=np.float64) if affine else np.zeros(X.shape[1])
-    centred = rows - mean.astype(rows.dtype)
-    moment = (centred.T @ centred).astype(np.float64) / len(rows)
-    values, vectors = np.linalg.eigh(moment)
-    axes = np.ascontiguousarray(vectors[:, ::-1][:, :n_components].T)
-    axes *= np.where(axes.sum(axis=1, keepdims=True) < 0, -1.0, 1.0)  # a sign that can be repeated
-    offset = float(mean @ mean)
-    return Subspace(
-        mean,
-        axes,
-        power=float(np.trace(moment)) + offset,
-        kept=float(values[::-1][:n_components].sum()) + offset,
-    )
+    return Moments.of(X, seed).subspace(n_components, affine=affine)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from unmix.checks import InputError, check_n_endmembers
-from unmix.extract.reduce import Subspace, signal_subspace
+from unmix.extract.reduce import Moments, Subspace
 from unmix.solve.engine import as_pixels
 
 __all__ = ["log_volume", "vca"]
@@ -68,13 +71,14 @@ def _simplex_coordinates(
     X: NDArray[np.floating], n: int, seed: int
 ) -> tuple[Subspace, NDArray[np.floating], NDArray[np.floating]]:
     """Subspace, coordinates z in it, and y (pixel, K) in which mixtures fill a simplex."""
-    space = signal_subspace(X, n, affine=True, seed=seed)
+    moments = Moments.of(X, seed)
+    space = moments.subspace(n, affine=True)
     floor = float(np.finfo(X.dtype).eps) * max(space.power, float(np.finfo(float).tiny))
     # The estimate of the original paper: signal power without the noise's share in K dimensions.
     signal = max(space.kept - n / X.shape[1] * space.power, floor)
     noise = max(space.power - space.kept, floor)
     if 10 * np.log10(signal / noise) >= 15 + 10 * np.log10(n):
-        space = signal_subspace(X, n, affine=False, seed=seed)
+        space = moments.subspace(n, affine=False)
         z = space.coordinates(X)
         mean = z.mean(axis=0, dtype=np.float64)
         length = z @ mean.astype(z.dtype)
@@ -100,9 +104,22 @@ def _picks(y: NDArray[np.floating], rng: np.random.Generator) -> NDArray[np.intp
         w = rng.standard_normal(n)
         f = w - found @ (np.linalg.pinv(found) @ w)
         f /= np.linalg.norm(f)
-        picks[i] = np.argmax(np.abs(y @ f.astype(y.dtype)))
+        picks[i] = _farthest(y, f)
         found[:, i] = y[picks[i]]
     return picks
+
+
+@njit(nogil=True, cache=True)
+def _farthest(y: Any, f: Any) -> int:
+    """Row of y with the largest |fᵀy|, the first of equals."""
+    best, row = -1.0, 0
+    for i in range(y.shape[0]):
+        s = 0.0
+        for k in range(y.shape[1]):
+            s += y[i, k] * f[k]
+        if abs(s) > best:
+            best, row = abs(s), i
+    return row
 
 
 def log_volume(vertices: NDArray[np.floating]) -> float:
