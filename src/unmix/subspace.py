@@ -4,6 +4,10 @@ References
 ----------
 Bioucas-Dias, J. M. & Nascimento, J. M. P. (2008). Hyperspectral subspace identification. IEEE
 Trans. Geosci. Remote Sens. 46(8), 2435-2445.
+Marchenko, V. A. & Pastur, L. A. (1967). Distribution of eigenvalues for some sets of random
+matrices. Math. USSR Sb. 1, 457-483.
+Johnstone, I. M. (2001). On the distribution of the largest eigenvalue in principal components
+analysis. Ann. Statist. 29(2), 295-327.
 Chang, C.-I. & Du, Q. (2004). Estimation of number of spectrally distinct signal sources in
 hyperspectral imagery. IEEE Trans. Geosci. Remote Sens. 42(3), 608-619.
 """
@@ -19,12 +23,13 @@ from scipy.stats import norm
 from unmix.bands import local_noise
 from unmix.checks import InputError, check_pixels
 
-__all__ = ["Dimension", "Noise", "estimate_noise", "hysime", "nwhfc"]
+__all__ = ["Dimension", "Noise", "estimate_noise", "hysime", "nwhfc", "signal_directions"]
 
 Array = NDArray[np.float64]
 
 _SAMPLE = 20_000
 _ENOUGH = 3  # pixels a band for the regression on all bands; with fewer, on the neighbours only
+_TRACY_WIDOM = 3.27  # the largest of pure noise's eigenvalues is below it in 999 cases of 1000
 _RIDGE = 1e-10  # of the mean power: collinear bands stay solvable, SNR is measured up to 100 dB
 
 
@@ -167,6 +172,44 @@ def nwhfc(
     threshold = norm.isf(false_alarm) * spread
     curve = with_mean - centred
     return Dimension(int(np.sum(curve > threshold)), curve, threshold, vectors[:, ::-1].T.copy())
+
+
+def signal_directions(X: ArrayLike, noise: Noise | None = None, *, seed: int = 0) -> Dimension:
+    r"""Directions in which whitened pixels vary more than white noise can.
+
+    The eigenvalues of the correlation matrix of n whitened pixels x/σ that hold nothing but noise
+    reach, with γ = bands/n (Marchenko and Pastur; Johnstone for the margin),
+
+    .. math:: λ_+ = (1+\sqrt γ)^2 + 3.27 \, n^{-2/3} (1+\sqrt γ)(1+1/\sqrt γ)^{1/3} ,
+
+    times the noise level, which the median eigenvalue tells. This finds directions ten times
+    weaker than the noise of one pixel, where HySime wants the signal to exceed the noise.
+
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.dirichlet(np.ones(4), 4000) @ rng.random((4, 50))
+    >>> signal_directions(X + 0.1 * rng.standard_normal(X.shape)).k
+    4
+    """
+    Y = _sample(X, seed, _SAMPLE)
+    Y = Y / (noise or estimate_noise(Y)).sigma
+    values, vectors = np.linalg.eigh(Y.T @ Y / len(Y))
+    ratio = Y.shape[1] / len(Y)
+    margin = len(Y) ** (-2 / 3) * (1 + ratio**0.5) * (1 + ratio**-0.5) ** (1 / 3)
+    edge = (1 + ratio**0.5) ** 2 + _TRACY_WIDOM * margin
+    if ratio < 1:
+        edge *= np.median(values) / _marchenko_pastur_median(ratio)
+    curve = values[::-1]
+    return Dimension(
+        int(np.sum(curve > edge)), curve, np.full(len(curve), edge), vectors[:, ::-1].T.copy()
+    )
+
+
+def _marchenko_pastur_median(ratio: float) -> float:
+    """Median eigenvalue of white noise of variance 1, for bands/pixels below 1."""
+    low, high = (1 - ratio**0.5) ** 2, (1 + ratio**0.5) ** 2
+    x = np.linspace(low, high, 4001)[1:-1]
+    mass = np.cumsum(np.sqrt((high - x) * (x - low)) / x)
+    return float(x[np.searchsorted(mass, mass[-1] / 2)])
 
 
 def _sample(X: ArrayLike, seed: int, size: int) -> Array:
