@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["InputError", "check_endmembers", "check_n_endmembers", "check_option", "check_pixels"]
+__all__ = [
+    "InputError",
+    "check_endmembers",
+    "check_n_endmembers",
+    "check_option",
+    "check_pixels",
+    "check_seed",
+]
 
 
 class InputError(ValueError):
@@ -117,6 +124,19 @@ def check_n_endmembers(n: int, n_pixels: int, n_bands: int, name: str = "n_endme
         if n > limit:
             raise InputError(f"{name}: got {n}, more than the {limit} {what}; give fewer")
     return int(n)
+
+
+def check_seed(seed: int, name: str = "seed") -> int:
+    """A seed NumPy and torch both take: a whole number from 0 to 2⁶³ - 1.
+
+    >>> check_seed(3)
+    3
+    """
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**63:
+        raise InputError(
+            f"{name}: got {seed!r}; give a whole number, 0 or more (below 2 to the 63)"
+        )
+    return int(seed)
 
 
 def check_option(value: str, options: tuple[str, ...], name: str) -> str:

@@ -225,7 +225,7 @@ class CResDAE(Unmixer):
         check_option(self.attention, ("feature", "cbam"), "attention")
         for name in ("alpha", "beta", "gamma_uniform", "gamma_entropy", "gamma_sparsity"):
             value = getattr(self, name)
-            if not 0 <= value < float("inf"):
+            if not isinstance(value, float | int | np.number) or not 0 <= value < float("inf"):
                 raise InputError(f"{name}: got {value!r}; a weight is 0 or more")
         for name, lowest in (("reduction", 1), ("pretrain_epochs", 0), ("seed", 0)):
             value = getattr(self, name)

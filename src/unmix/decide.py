@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unmix.checks import InputError, check_option
+from unmix.checks import InputError, check_n_endmembers, check_option
 
 if TYPE_CHECKING:
     from unmix.estimators import Unmixer
@@ -34,6 +34,7 @@ def count(X: Pixels, n: int | None, E: Pixels | None, seed: int) -> dict[str, An
             raise InputError(f"n_endmembers: {n}, but {len(E)} endmembers are given; leave it out")
         return {"k": len(E), "chosen": "user", "why": "the endmembers are given"}
     if n is not None:
+        n = check_n_endmembers(n, *X.shape)
         return {"k": n, "chosen": "user", "why": "asked for"}
     from unmix.n_endmembers import suggest
 
@@ -70,9 +71,17 @@ def configure(
     name = check_option(method or DEFAULT, tuple(METHODS), "method")
     accepted = inspect.signature(METHODS[name]).parameters
     options: dict[str, Any] = {"n_endmembers": k, "endmembers": E, "scale": scale, "seed": seed}
+    check_option(device, ("auto", "cpu", "cuda"), "device")
+    if device == "cuda" and "device" not in accepted:
+        raise InputError(f"device: {name} does not use a GPU; leave it out")
     for key, value in (("device", device), ("progress", progress)):
         if key in accepted:
             options[key] = value
+    taken = sorted(set(parameters or {}) & {*options, "progress"})
+    if taken:
+        raise InputError(
+            f"{taken[0]}: not among the method's parameters; use the option of its own"
+        )
     unknown = sorted(set(parameters or {}) - set(accepted))
     if unknown:
         raise InputError(

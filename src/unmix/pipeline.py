@@ -160,6 +160,9 @@ def solve(
         A = estimator.transform(ready.X)
     with stage("residual"):
         residual = assemble.residuals(estimator, ready.X, A, mode)
+        if not (np.isfinite(A).all() and np.isfinite(residual).all()):
+            name = decisions["method"]["name"]
+            raise FloatingPointError(f"{name} diverged; lower the learning rates set for it")
         convergence = assemble.convergence(estimator, ready.X, A, mode)
     source = f"{decisions['method']['label']}, seed {seed}"
     endmembers = ready.given or assemble.member_spectra(ready, estimator.endmembers_, names, source)

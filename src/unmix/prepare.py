@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from unmix.checks import InputError, check_option
+from unmix.checks import InputError, check_option, check_seed
 from unmix.planning import Draft
 from unmix.preparation import Preparation
 
@@ -88,6 +88,7 @@ def plan(
     """
     draft = Draft.start(scene, mask)
     check_option(overlap, ("keep-better", "keep"), "overlap")
+    check_seed(seed)
     if not (np.isfinite(smooth) and 0 <= smooth <= 50):
         raise InputError(f"smooth: got {smooth}; give a standard deviation of 0 to 50 bands")
     X = draft.pixels_with_data(scene, sample, seed)
@@ -117,7 +118,7 @@ def _divisor(draft: Draft, X: NDArray[np.float32], wanted: str | float, declared
         draft.warnings += [warning] if warning else []
     else:
         divisor, why = float(wanted), "asked for"
-        if not (np.isfinite(divisor) and divisor > 0):
+        if not 1e-30 < divisor < 1e30:
             raise InputError(f"reflectance_scale: got {wanted}; give a positive number")
         if declared and divisor != 1:
             draft.warnings.append(

@@ -234,22 +234,28 @@ class _Flat:
             for p, view in zip(self.parameters, self._views(master), strict=True)
             if id(p) in chosen
         ]
-        views = zip(
-            self.parameters, self._views(self.weights), self._views(self.gradients), strict=True
-        )
-        for p, weight, gradient in views:
-            p.grad = None
-            p.data, p.grad = weight, gradient
+        for p, weight in zip(self.parameters, self._views(self.weights), strict=True):
+            p.data = weight
+        self.padding = [self.weights.new_zeros(n - p.numel()) for n, p in self._sized()]
 
     def _views(self, vector: Tensor) -> list[Tensor]:
         """The pieces of `vector`, each in its parameter's shape."""
         pieces = zip(vector.split(self.sizes), self.parameters, strict=True)
         return [piece[: p.numel()].view(p.shape) for piece, p in pieces]
 
+    def _sized(self) -> Iterator[tuple[int, nn.Parameter]]:
+        return zip(self.sizes, self.parameters, strict=True)
+
     def before_backward(self) -> None:
-        self.gradients.zero_()
+        for p in self.parameters:
+            p.grad = None
 
     def before_step(self) -> None:
+        pieces: list[Tensor] = []
+        for p, padding in zip(self.parameters, self.padding, strict=True):
+            gradient = torch.zeros_like(p) if p.grad is None else p.grad
+            pieces += gradient.view(-1), padding
+        torch.cat(pieces, out=self.gradients)
         if self.gradients is not self.vector.grad:
             assert self.vector.grad is not None
             self.vector.grad.copy_(self.gradients)
@@ -276,7 +282,7 @@ def _check(epochs: int, batch_size: int, dtype: str, rates: list[float]) -> None
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise InputError(f"{name}: got {value!r}; give a whole number of at least 1")
     for rate in rates:
-        if not 0 < rate < float("inf"):
+        if not isinstance(rate, float | int) or not 0 < rate < float("inf"):
             raise InputError(f"lr: got {rate!r}; a learning rate is a positive number")
 
 

@@ -9,14 +9,18 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import traceback
 from collections.abc import Sequence
+from typing import Any
 
-import click
 import typer
 
 from unmix.checks import InputError
 
 __all__ = ["app", "main"]
+
+_LONGEST = 1500  # characters of a message: a line that quotes a whole file helps nobody
+_UsageError: Any = typer.BadParameter.__mro__[1]  # of the click typer brings, or of click itself
 
 app = typer.Typer(
     name="unmix",
@@ -48,6 +52,7 @@ def options(
 def _say(kind: str, message: object) -> None:
     """One line on standard error."""
     text = " ".join(str(message).split())
+    text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
     print(f"unmix: {kind}: {text}", file=sys.stderr)
 
 
@@ -56,27 +61,28 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:
         code = app(arguments, standalone_mode=False)
+        if sys.stdout is not None:  # it is where the shell closed it
+            sys.stdout.flush()
     except Exception as error:  # the last resort: whatever goes wrong ends in one line
         if "--debug" in arguments:
-            raise
+            traceback.print_exc()
         code = _explain(error)
     except KeyboardInterrupt:
+        code = 130  # which typer gives, too
+    if code == 130:
         _say("interrupted", "nothing was written; run the same command again")
-        code = 130
-    sys.stdout.flush()
     raise SystemExit(code if isinstance(code, int) else 0)
 
 
-def _explain(error: Exception) -> int:
+def _explain(error: Any) -> int:
     """Print why it ended; the exit code that goes with it."""
-    if isinstance(error, click.exceptions.Abort):
-        _say("interrupted", "nothing was written; run the same command again")
+    if isinstance(error, typer.Abort):
         return 130
-    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+    if type(error).__name__ == "NoArgsIsHelpError":
         print(error.format_message())
         return 0
-    if isinstance(error, click.ClickException):
-        _say("error", f"{error.format_message()} (see unmix --help)")
+    if isinstance(error, _UsageError):
+        _say("error", f"{error.format_message()} (see {_command_of(error)} --help)")
         return 2
     if isinstance(error, InputError):
         _say("error", error)
@@ -92,6 +98,12 @@ def _explain(error: Exception) -> int:
         return 1
     _say("failed", f"{type(error).__name__}: {error} (unmix --debug ... shows where)")
     return 1
+
+
+def _command_of(error: Any) -> str:
+    """The command that was typed wrong: "unmix run", say."""
+    path = "" if error.ctx is None else error.ctx.command_path
+    return " ".join(["unmix", *path.split()[1:]])
 
 
 import unmix.cli.inspect  # noqa: E402  (these register their commands on `app`)

@@ -86,9 +86,11 @@ class Moments:
         offset = float(self.mean @ self.mean)
         moment = self.covariance if affine else self.covariance + np.outer(self.mean, self.mean)
         n_bands = len(moment)
-        last = [max(n_bands - n_components, 0), n_bands - 1]
+        count = min(n_components, n_bands)
+        last = [min(n_bands - count, n_bands - 1), n_bands - 1]  # eigh cannot find none
         with one_blas_thread():
             values, vectors = eigh(moment, subset_by_index=last)
+        values, vectors = values[values.size - count :], vectors[:, values.size - count :]
         axes = np.ascontiguousarray(vectors[:, ::-1].T)
         axes *= np.where(axes.sum(axis=1, keepdims=True) < 0, -1.0, 1.0)  # a sign that repeats
         return Subspace(

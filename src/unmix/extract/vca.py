@@ -61,6 +61,8 @@ def vca(
     """
     pixels = as_pixels(X)
     n = check_n_endmembers(n_endmembers, *pixels.shape)
+    if isinstance(restarts, bool) or not isinstance(restarts, int) or not 1 <= restarts <= 10_000:
+        raise InputError(f"restarts: got {restarts!r}; give a whole number from 1 to 10000")
     space, z, y = _simplex_coordinates(pixels, n, seed)
     rng = np.random.default_rng(seed)
     picks = max((_picks(y, rng) for _ in range(restarts)), key=lambda p: log_volume(y[p]))

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from unmix import mixing
-from unmix.checks import InputError, check_option
+from unmix.checks import InputError, check_option, check_seed
 from unmix.simulate.fields import dirichlet_abundances, smooth_abundances, terrain
 from unmix.types import Endmembers
 
@@ -115,7 +115,7 @@ def simulate(
     """
     check_option(model, MODELS, "model")
     check_option(field, FIELDS, "field")
-    rng, shape = np.random.default_rng(_seed(seed)), _size(size)
+    rng, shape = np.random.default_rng(check_seed(seed)), _size(size)
     E, profile = _complete(endmembers, noise_profile)
     draw = smooth_abundances if field == "gaussian" else dirichlet_abundances
     A = draw(rng, len(E), shape, pure)
@@ -182,12 +182,6 @@ def _complete(endmembers: Endmembers, profile: ArrayLike | None) -> tuple[Endmem
     )
     spectra = endmembers.spectra[:, keep]
     return Endmembers(spectra, wavelength, endmembers.names, endmembers.source, fwhm), noise[keep]
-
-
-def _seed(seed: int) -> int:
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise InputError(f"seed: got {seed!r}; give a whole number, 0 or more")
-    return int(seed)
 
 
 def _size(size: tuple[int, int]) -> tuple[int, int]:
