@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from unmix.checks import InputError, check_endmembers, check_n_endmembers, check_option
 from unmix.extract import spa, vca
-from unmix.scaling import SCALES, abundances, normalise, typical_brightness
+from unmix.scaling import SCALES, abundances, normalise, typical_brightness, well_lit
 
 __all__ = ["SPAFCLS", "VCAFCLS", "LinearUnmixer", "Unmixer"]
 
@@ -130,16 +130,21 @@ class LinearUnmixer(Unmixer):
         pixels = self._check_pixels(X, reset=True)
         n, E = self._check_configuration(pixels)
         if E is None:
-            if self.scale == "none":
-                E = self._extract(pixels, n)
-            else:
-                directions, _ = normalise(pixels, "l2" if self.scale == "shade" else self.scale)
-                size = np.linalg.norm(pixels, axis=1)
-                E = typical_brightness(
-                    normalise(pixels, "l2")[0], size, self._extract(directions, n)
-                )
+            E = (
+                self._extract(pixels, n)
+                if self.scale == "none"
+                else self._from_directions(pixels, n)
+            )
         self.endmembers_ = np.asarray(E, pixels.dtype)
         return self
+
+    def _from_directions(self, X: Pixels, n: int) -> Pixels:
+        """Endmembers without regard to brightness, each at the brightness its pixels have."""
+        bright = X[well_lit(X, n, self.seed)]
+        directions, _ = normalise(bright, "max" if self.scale == "max" else "l2")
+        E = self._extract(directions, n)
+        unit, size = normalise(bright, "l2")
+        return typical_brightness(unit, size, E)
 
     def transform(self, X: ArrayLike) -> Pixels:
         """Abundances (..., member) on the simplex, in X's float type."""
@@ -220,4 +225,4 @@ class SPAFCLS(LinearUnmixer):
     reference = "Araújo et al. 2001; Gillis & Vavasis 2014; Heinz & Chang 2001"
 
     def _extract(self, X: Pixels, n: int) -> Pixels:
-        return spa(X, n, seed=self.seed)
+        return spa(X, n, projective=self.scale != "none", seed=self.seed)

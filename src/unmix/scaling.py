@@ -18,13 +18,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unmix.checks import check_option
-from unmix.extract.reduce import sample_rows, signal_subspace
+from unmix.extract.reduce import Moments, sample_rows, signal_subspace
 from unmix.solve import fcls, nnls, snnls
 
-__all__ = ["SCALES", "ScaleChoice", "abundances", "choose_scale", "normalise", "typical_brightness"]
+__all__ = [
+    "SCALES",
+    "ScaleChoice",
+    "abundances",
+    "choose_scale",
+    "normalise",
+    "typical_brightness",
+    "well_lit",
+]
 
 SCALES = ("none", "l2", "max", "shade")
 _SAMPLE = 4000
+_DIRECTION_SNR = 100.0  # 20 dB: below it a pixel's direction is off by more than 0.1 rad
 _MARGIN = 0.98  # held-out error must drop by 2 % before a pixel is given a brightness of its own
 
 
@@ -171,6 +180,27 @@ def _errors_of_subspaces(pixels: NDArray[np.float64], n: int, seed: int) -> tupl
             error = centred[:, test] - coordinates @ space.axes[:, test]
             total[i] += float((error**2).sum())
     return total[0], total[1]
+
+
+def well_lit(X: NDArray[np.floating], n_endmembers: int, seed: int = 0) -> NDArray[np.bool_]:
+    """Pixels whose direction is more than noise: ‖x‖² at least 100 times the noise in all bands.
+
+    Dividing a spectrum by its size blows its noise up, and extreme pixels of what results are the
+    darkest ones, not the purest. In a scene where half the pixels are below 20 dB, the brighter
+    half. Noise is what the signal subspace of K + 10 components leaves of the pixels.
+
+    >>> rng = np.random.default_rng(0)
+    >>> X = 1 + 0.01 * rng.standard_normal((100, 30))
+    >>> X[:10] *= 0.001
+    >>> X += 0.01 * rng.standard_normal((100, 30))
+    >>> int(well_lit(X, 2).sum())
+    90
+    """
+    n = min(n_endmembers + 10, X.shape[1] // 2)
+    space = Moments.of(X, seed).subspace(n, affine=True)
+    noise = max(space.power - space.kept, 0.0) * X.shape[1] / (X.shape[1] - n)
+    power = (X * X).sum(axis=-1, dtype=np.float64)
+    return power >= min(_DIRECTION_SNR * noise, float(np.median(power)))
 
 
 def typical_brightness(

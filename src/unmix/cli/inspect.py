@@ -121,7 +121,7 @@ def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
     ]
     lines += [("left out", f"{_ranges(bands)}: {why}") for why, bands in by_reason.items()]
     lines += [("read", text) for text in found["history"]]
-    lines += [("prepared", f"{s['what']} ({s['why']})") for s in found["preparation"]]
+    lines += [("prepared", f"{s['step']}: {s['what']} ({s['why']})") for s in found["preparation"]]
     lines += [
         ("grid", _grid(found["crs"], found["transform"])),
         ("pixels", f"{found['pixels_valid']} valid, {found['pixels_masked']} masked"),

@@ -12,7 +12,7 @@ from unmix.checks import InputError
 from unmix.parallel import one_blas_thread
 from unmix.solve.project import project
 
-__all__ = ["SAMPLE", "Moments", "Subspace", "sample_rows", "signal_subspace"]
+__all__ = ["SAMPLE", "Moments", "Subspace", "projected", "sample_rows", "signal_subspace"]
 
 SAMPLE = 10_000  # pixels that decide the subspace; more do not make endmembers better
 
@@ -111,3 +111,18 @@ def signal_subspace(
     array([[0.6, 0.8]])
     """
     return Moments.of(X, seed).subspace(n_components, affine=affine)
+
+
+def projected(z: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Coordinates z (pixel, component) divided by uᵀz, u their mean: brightness taken out.
+
+    Pixels without a direction (uᵀz below a thousandth of uᵀu) become zero.
+
+    >>> projected(np.array([[1.0, 0.0], [4.0, 4.0]])).round(3)
+    array([[0.4  , 0.   ],
+           [0.222, 0.222]])
+    """
+    mean = z.mean(axis=0, dtype=np.float64)
+    length = z @ mean.astype(z.dtype)
+    floor = 1e-3 * float(mean @ mean)
+    return np.where((length > floor)[:, None], z / np.maximum(length, floor)[:, None], 0)

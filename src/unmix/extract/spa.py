@@ -6,26 +6,31 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from unmix.checks import InputError, check_n_endmembers
-from unmix.extract.reduce import signal_subspace
+from unmix.extract.reduce import projected, signal_subspace
 from unmix.solve.engine import as_pixels
 
 __all__ = ["spa"]
 
 
-def spa(X: ArrayLike, n_endmembers: int, *, seed: int = 0) -> NDArray[np.floating]:
+def spa(
+    X: ArrayLike, n_endmembers: int, *, projective: bool = False, seed: int = 0
+) -> NDArray[np.floating]:
     r"""Successive projection algorithm: the longest pixel, project it out, again.
 
     In the coordinates z of the scene's K-dimensional signal subspace,
 
         p_i = argmax ‖z‖,    z ← z − (uᵀz) u,   u = z_{p_i} / ‖z_{p_i}‖.
 
-    Deterministic but for the sample that decides the subspace of scenes over 10 000 pixels. Works
-    best on pixels of equal brightness (scale "l2").
+    Deterministic but for the sample that decides the subspace of scenes over 10 000 pixels. A
+    vertex is the longest pixel only where pixels are equally bright; `projective` divides z by
+    uᵀz, u the mean of z, which takes brightness out and keeps mixtures in a simplex (dividing by
+    the norm would not: it puts all pixels on a sphere, where none is the longest).
 
     Parameters
     ----------
     X : array_like, shape (..., band)
     n_endmembers : int
+    projective : bool
     seed : int
 
     Returns
@@ -51,7 +56,7 @@ def spa(X: ArrayLike, n_endmembers: int, *, seed: int = 0) -> NDArray[np.floatin
     n = check_n_endmembers(n_endmembers, *pixels.shape)
     space = signal_subspace(pixels, n, affine=False, seed=seed)
     z = space.coordinates(pixels)
-    left = z.astype(np.float64)
+    left = (projected(z) if projective else z).astype(np.float64)
     if not np.isfinite(left.sum()):
         raise InputError("X: contains NaN or inf; mask those pixels first")
     picks = np.empty(n, np.intp)

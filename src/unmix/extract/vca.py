@@ -9,7 +9,7 @@ from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from unmix.checks import InputError, check_n_endmembers
-from unmix.extract.reduce import Moments, Subspace
+from unmix.extract.reduce import Moments, Subspace, projected
 from unmix.solve.engine import as_pixels
 
 __all__ = ["log_volume", "vca"]
@@ -82,10 +82,7 @@ def _simplex_coordinates(
     if 10 * np.log10(signal / noise) >= 15 + 10 * np.log10(n):
         space = moments.subspace(n, affine=False)
         z = space.coordinates(X)
-        mean = z.mean(axis=0, dtype=np.float64)
-        length = z @ mean.astype(z.dtype)
-        floor = 1e-3 * float(mean @ mean)  # dark pixels have no direction
-        y = np.where((length > floor)[:, None], z / np.maximum(length, floor)[:, None], 0)
+        y = projected(z)
     else:
         space = Subspace(space.mean, space.axes[: n - 1], space.power, space.kept)
         z = space.coordinates(X)
