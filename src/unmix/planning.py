@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from unmix.bands import detectors, noisy_bands, parse_bands, worse_detectors
 from unmix.checks import InputError
-from unmix.preparation import Preparation
+from unmix.preparation import BEYOND, Preparation
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -134,7 +134,8 @@ class Draft:
     def pixels_with_data(self, scene: xr.DataArray, size: int, seed: int) -> NDArray[np.float32]:
         """Sampled pixels that hold data in some band; notes what the others are."""
         X = sample_pixels(scene, size, seed, self.mask)
-        finite = np.isfinite(X)
+        finite = np.abs(X) <= BEYOND
+        X[~finite] = np.nan
         empty = ~finite.any(axis=1)
         low = np.min(X, axis=1, where=finite, initial=np.inf)
         flat = (np.max(X, axis=1, where=finite, initial=-np.inf) == low) & ~empty

@@ -17,6 +17,7 @@ from unmix.parallel import over_pixels
 
 __all__ = ["Preparation"]
 
+BEYOND = 1e33  # no measurement is as large: an undeclared no-data value, such as -3.4e38
 _REACH = 4.0  # the smoothing kernel ends at 4 sigma
 
 
@@ -24,14 +25,14 @@ _REACH = 4.0  # the smoothing kernel ends at 4 sigma
 def _is_valid(X: Any, i: int, starts: Any, stops: Any, fills: Any) -> bool:
     """Whether pixel i is finite in every kept band, and not one fill value throughout.
 
-    One sum tells both: Σ|v − v₀| is not finite where a value is not, and 0 where all are equal.
+    One sum tells both: Σ|v − v₀| is too large (or NaN) where a value is, and 0 where all are equal.
     """
     first = X[i, starts[0]]
     change = X.dtype.type(0)
     for r in range(len(starts)):
         for j in range(starts[r], stops[r]):
             change += abs(X[i, j] - first)
-    if not np.isfinite(change):
+    if not change <= BEYOND or abs(first) > BEYOND:
         return False
     if change == 0:
         for fill in fills:

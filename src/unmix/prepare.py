@@ -124,6 +124,12 @@ def _divisor(draft: Draft, X: NDArray[np.float32], wanted: str | float, declared
             draft.warnings.append(
                 f"the file's own scale is applied on reading; divided by {divisor:g} again"
             )
+    size = float(np.percentile(np.abs(X[:, draft.kept]), 99)) / divisor
+    if not 1e-9 < size < 1e9:
+        raise InputError(
+            f"reflectance_scale: divided by {divisor:g} the pixels reach {size:.3g}, which is far "
+            "from reflectance; give the stored value that means reflectance 1"
+        )
     what = "values are fractions" if divisor == 1 else f"values divided by {divisor:g}"
     draft.note("scale", what, why, 0)
     return divisor
