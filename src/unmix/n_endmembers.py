@@ -32,7 +32,7 @@ __all__ = ["Suggestion", "split_half", "suggest"]
 Array = NDArray[np.float64]
 
 _SAMPLE = 4_000
-_SPLITS, _AGREE = 12, 0.75  # three splits of four must agree
+_SPLITS, _AGREE = 32, 0.75  # three splits of four must agree
 _STARTS = 30
 _PUREST = 0.005  # share of the pixels whose median is an extreme spectrum: outliers do not matter
 _SAME = 0.5  # moved by less than half the way to the next one, a spectrum is recognised
@@ -112,7 +112,8 @@ def split_half(
     .. math:: \angle(e_i, e'_i) / \min_{j \ne i} \angle(e_i, e_j) .
 
     Below 1/2 each spectrum is nearer to its own twin than to anything else (triangle inequality).
-    The K of the answer is the last one up to which three of four splits score below 1/2.
+    The K of the answer is the last one up to which three of four splits score below 1/2; K = 2 is
+    excused where 3 pass, as it may be a tie which two of three materials span the most.
 
     Returns
     -------
@@ -138,8 +139,9 @@ def split_half(
         score.append(float(np.quantile(worst, _AGREE)))
         if len(score) > 1 and min(score[-2:]) > _SAME:
             break
-    failing = np.flatnonzero(np.array([*score, np.inf]) > _SAME)
-    return max(2, int(failing[0]) + 1), np.array(score)
+    passed = np.array([*score, np.inf]) <= _SAME
+    passed[0] |= passed[min(1, len(score))]
+    return max(2, int(np.argmin(passed)) + 1), np.array(score)
 
 
 def _unit_pixels(
