@@ -30,6 +30,8 @@ def noise(X: Pixels, seed: int) -> dict[str, Any]:
 def count(X: Pixels, n: int | None, E: Pixels | None, seed: int) -> dict[str, Any]:
     """K, who chose it, and why."""
     if E is not None:
+        if len(E) < 2:
+            raise InputError(f"endmembers: got {len(E)}; a mixture has at least 2")
         if n not in (None, len(E)):
             raise InputError(f"n_endmembers: {n}, but {len(E)} endmembers are given; leave it out")
         return {"k": len(E), "chosen": "user", "why": "the endmembers are given"}

@@ -75,11 +75,15 @@ def make_ready(
 ) -> Ready:
     """Open and prepare a scene; `options` are keywords of `unmix.prepare.plan`."""
     data = as_scene(scene)
-    given = None if endmembers is None else on_bands_of(data, endmembers)
+    # first for their gaps alone: a file's unit may be told only by the prepared pixels
+    given = None if endmembers is None else on_bands_of(data, endmembers, scale=1.0)
     preparation = plan(data, mask=mask, seed=seed, excluded=_gaps(given), **dict(options or {}))
     ready = prepared_with(data, preparation)
-    if given is None:
+    if endmembers is None:
         return ready
+    guess = not data.attrs.get("scale_declared")
+    like = (preparation.divisor, float(np.percentile(np.abs(ready.X), 99))) if guess else None
+    given = on_bands_of(data, endmembers, like=like)
     return replace(ready, given=given, E=preparation.apply_spectra(given.spectra))
 
 
@@ -106,12 +110,21 @@ def as_scene(scene: xr.DataArray | str | Path) -> xr.DataArray:
     return scene
 
 
-def on_bands_of(scene: xr.DataArray, endmembers: Endmembers | ArrayLike | str | Path) -> Endmembers:
-    """Endmembers on the scene's bands (NaN where they have no value there)."""
+def on_bands_of(
+    scene: xr.DataArray,
+    endmembers: Endmembers | ArrayLike | str | Path,
+    *,
+    scale: float | None = None,
+    like: tuple[float, float] | None = None,
+) -> Endmembers:
+    """Endmembers on the scene's bands (NaN where they have no value there).
+
+    `scale` and `like` are `read_endmembers`' and matter for files only.
+    """
     if isinstance(endmembers, str | Path):
         from unmix.io.library import read_endmembers
 
-        endmembers = read_endmembers(endmembers)
+        endmembers = read_endmembers(endmembers, scale=scale, like=like)
     wavelength, n_bands = band_values(scene, "wavelength"), scene.sizes["band"]
     if not isinstance(endmembers, Endmembers):
         spectra = check_endmembers(endmembers, n_bands)

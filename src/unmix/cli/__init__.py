@@ -20,6 +20,10 @@ from unmix.checks import InputError
 __all__ = ["app", "main"]
 
 _LONGEST = 1500  # characters of a message: a line that quotes a whole file helps nobody
+_PLACE_ERRORS = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS),
+    *(errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.ELOOP),
+}
 _UsageError: Any = typer.BadParameter.__mro__[1]  # of the click typer brings, or of click itself
 
 app = typer.Typer(
@@ -90,7 +94,7 @@ def _explain(error: Any) -> int:
     if isinstance(error, BrokenPipeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EACCES, errno.EROFS):
+    if isinstance(error, OSError) and error.errno in _PLACE_ERRORS:
         _say("error", f"{error.filename or 'output'}: {error.strerror}; choose another place")
         return 2
     if isinstance(error, MemoryError):

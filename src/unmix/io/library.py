@@ -38,6 +38,7 @@ def read_endmembers(
     members: Sequence[str] | str | None = None,
     grid: ArrayLike | None = None,
     scale: float | None = None,
+    like: tuple[float, float] | None = None,
 ) -> Endmembers:
     r"""Read spectra from a CSV, ENVI .sli, ECOSTRESS text or .mat file.
 
@@ -55,6 +56,8 @@ def read_endmembers(
         Wavelengths in nm to interpolate onto.
     scale : float, optional
         Divide the values by this; by default the unit is told from the file (see `unmix.io.raw`).
+    like : (divisor, level), optional
+        The scene they are for, where its own scale is a guess (see `unmix.io.raw.to_endmembers`).
 
     Raises
     ------
@@ -71,7 +74,7 @@ def read_endmembers(
     'lib.csv: 2 spectra; percent to fraction; micrometres to nm'
     """
     try:
-        found = to_endmembers(_read(path), scale)
+        found = to_endmembers(_read(path), scale, like)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
     if members is not None:

@@ -5,7 +5,8 @@ The rules, the same for every format:
 - **Wavelength.** In nm; the unit is the declared one, or else told from the values (below 100:
   micrometres). Bands without a wavelength are left out, the others sorted.
 - **Scale.** Reflectance as a fraction. A declared unit or factor is used; without one, values whose
-  99th percentile is at most 2 are fractions, at most 120 percent, above that 10 000ths.
+  99th percentile is at most 2 are fractions, at most 120 percent, above that 10 000ths; unless
+  they are meant for a scene whose own scale is a guess and are on its stored level (`_like_scene`).
 - **Missing.** NaN, an empty cell, -9999 and anything below -1e30 (USGS writes -1.23e34).
 - **Names.** Repeated ones get a number.
 
@@ -31,6 +32,7 @@ Array = NDArray[np.floating]
 FRACTION_UP_TO = 2.0
 PERCENT_UP_TO = 120.0
 TEN_THOUSANDTHS_UP_TO = 30_000.0
+SAME_LEVEL = 5.0
 MISSING_BELOW = -1e30
 MISSING = -9999.0
 
@@ -65,13 +67,18 @@ class Raw:
     notes: tuple[str, ...] = field(default=())
 
 
-def to_endmembers(raw: Raw, scale: float | None = None) -> Endmembers:
+def to_endmembers(
+    raw: Raw, scale: float | None = None, like: tuple[float, float] | None = None
+) -> Endmembers:
     """Apply the rules above.
 
     Parameters
     ----------
     scale : float, optional
         Divide by this in place of the rule for the scale; 1 keeps the file's values.
+    like : (divisor, level), optional
+        A scene without a declared scale: what its stored values are divided by, and the 99th
+        percentile of the result. Of use where the file declares no unit either.
 
     Raises
     ------
@@ -92,7 +99,10 @@ def to_endmembers(raw: Raw, scale: float | None = None) -> Endmembers:
         raise InputError(f"{raw.file}: infinite values; leave cells without a value empty")
     count = f"{len(spectra)} spectr{'um' if len(spectra) == 1 else 'a'}"
     notes = [*raw.notes]
-    spectra, note = _to_fraction(spectra, raw.factor if scale is None else scale, raw.file)
+    factor = raw.factor if scale is None else scale
+    if factor is None and like is not None:
+        factor = _like_scene(spectra, *like)
+    spectra, note = _to_fraction(spectra, factor, raw.file)
     notes += note
     names, note = unique_names(raw.names)
     notes += note
@@ -144,6 +154,23 @@ def _to_fraction(spectra: Array, factor: float | None, file: str) -> tuple[Array
     if top <= TEN_THOUSANDTHS_UP_TO:
         return spectra / 10_000.0, ("10 000ths to fraction",)
     raise InputError(f"{file}: values up to {top:.3g} are no reflectance; give fractions")
+
+
+def _like_scene(spectra: Array, divisor: float, level: float) -> float | None:
+    """The divisor that brings spectra within a factor of 5 of a scene's level; None: the rule.
+
+    Large numbers are tried as the scene's stored values first; others by the rule, then as they
+    are. So spectra taken from a scene of raw numbers fit it again.
+
+    >>> _like_scene(np.array([[390.0, 420.0]]), divisor=1000.0, level=0.4)
+    1000.0
+    """
+    finite = spectra[np.isfinite(spectra)]
+    top = float(np.percentile(np.abs(finite), 99)) if finite.size else 0.0
+    rule = 1.0 if top <= FRACTION_UP_TO else 100.0 if top <= PERCENT_UP_TO else 10_000.0
+    order = (divisor, rule) if top > PERCENT_UP_TO else (rule, 1.0, divisor)
+    near = [d for d in order if level / SAME_LEVEL <= top / d <= level * SAME_LEVEL]
+    return near[0] if near and near[0] != rule else None
 
 
 def _without_empty(
