@@ -23,7 +23,7 @@ _FLOAT32_ERROR = 5e-7  # largest rounding of a⁰ that float32 sums may cause
 _GAVE_UP, _NOT_FINITE = 1, 2  # marks of pixels the kernels did not answer
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def _feasible(C: Any, row: int, mean: Any, a0: Any) -> int:
     """a⁰ = C + mean; 1 when it is the answer, 0 when some entry is negative, −1 when not finite."""
     lowest, total = np.inf, 0.0
@@ -37,7 +37,7 @@ def _feasible(C: Any, row: int, mean: Any, a0: Any) -> int:
     return 1 if lowest >= 0.0 else 0
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def _store(v: Any, one: bool, out: Any, i: int) -> None:
     """Write abundances, scaled to sum to one (FCLS) where rounding left them beside it."""
     total = 0.0

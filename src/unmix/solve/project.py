@@ -2,8 +2,8 @@
 
 A thin product (n × L)·(L × K) is bound by memory, and BLAS reaches a third of that on it. Here two
 pixels' spectra are read once and multiplied with five rows of W at a time; the ten sums run in
-vector registers. W decides the precision of the sums: float32 for well-conditioned endmembers, float64
-otherwise, whatever the pixels are.
+vector registers. W decides the precision of the sums: float32 for well-conditioned endmembers,
+float64 otherwise, whatever the pixels are.
 """
 
 from __future__ import annotations
