@@ -191,3 +191,27 @@ def test_wrong_options_are_named(option, value):
 def test_unknown_devices_are_refused(name):
     with pytest.raises(InputError, match=r"^device:"):
         pick_device(name)
+
+
+def test_an_interrupt_leaves_the_last_complete_epoch():
+    network, kept, steps = line(), [], []
+
+    def interrupt():
+        steps.append(None)
+        if len(steps) > 10:  # 7 steps an epoch
+            raise KeyboardInterrupt
+        return False
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(
+            network, dtype="bfloat16", cancelled=interrupt,
+            progress=lambda *_: kept.append(network.weight.detach().float()),
+        )  # fmt: skip
+    assert len(kept) == 1 and network.weight.dtype == torch.float32 and not network.training
+    torch.testing.assert_close(network.weight.detach(), kept[0], rtol=0.01, atol=0.01)
+
+
+def test_a_parameter_the_loss_does_not_reach_stays():
+    network, idle = line(), nn.Parameter(torch.ones(3))
+    fit(network, groups=[([network.weight, idle], 0.05)])
+    assert torch.equal(idle.detach(), torch.ones(3))

@@ -16,13 +16,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unmix.checks import InputError, check_option
+from unmix.nets.flat import Flat
 
 __all__ = ["Objective", "Training", "pick_device", "seeded", "train"]
 
 Objective = Callable[..., tuple[Tensor, Tensor]]
 Progress = Callable[[int, int, dict[str, float]], object]
 
-_ALIGN = 16  # floats: each parameter starts on a cache line
 _NEGLIGIBLE = 1e-25  # an Adam moment below this moves a weight by less than 1e-17 of lr
 _GENERATOR = Lock()
 
@@ -104,8 +104,8 @@ def train(
     """Minimise an objective with Adam over shuffled batches; the network is changed in place.
 
     The same seed, data and number of threads give the same weights to the byte. When an epoch
-    ends with a loss or a weight that is not finite, or the caller cancels, training stops and the
-    network gets back the weights of the last complete epoch.
+    ends with a loss or a weight that is not finite, the caller cancels, or anything is raised,
+    training stops and the network gets back the weights of the last complete epoch.
 
     Parameters
     ----------
@@ -153,127 +153,55 @@ def train(
     _check(epochs, batch_size, dtype, [lr for _, lr in groups])
     network.train()
     low = torch.bfloat16 if dtype == "bfloat16" else torch.float32
-    flats = [_Flat(parameters, lr, low, nonnegative) for parameters, lr in groups]
+    flats = [Flat(parameters, lr, low, nonnegative) for parameters, lr in groups]
     optimiser = torch.optim.Adam([flat.group for flat in flats], fused=True)
     generator = torch.Generator().manual_seed(seed)
     device = data[0].device
     history: dict[str, list[float]] = {name: [] for name in names}
     kept = _snapshot(network, flats)
     status = f"Trained for all {epochs} epochs."
-    for epoch in range(1, epochs + 1):
-        sums = torch.zeros(len(names), device=device)
-        order = torch.randperm(len(data[0]), generator=generator).to(device)
-        stop = False
-        for rows in order.split(batch_size):
-            if stop := cancelled is not None and cancelled():
+    try:
+        for epoch in range(1, epochs + 1):
+            sums = torch.zeros(len(names), device=device)
+            order = torch.randperm(len(data[0]), generator=generator).to(device)
+            stop = False
+            for rows in order.split(batch_size):
+                if stop := cancelled is not None and cancelled():
+                    break
+                batch = [tensor.index_select(0, rows) for tensor in data]
+                with torch.autocast(device.type, torch.bfloat16, enabled=dtype == "bfloat16"):
+                    loss, terms = objective(network, *batch)
+                _step(loss, flats, optimiser)
+                sums.add_(terms, alpha=len(rows) / len(order))
+            if stop:
+                status = f"Cancelled in epoch {epoch} of {epochs}; {_kept(epoch)}"
                 break
-            batch = [tensor.index_select(0, rows) for tensor in data]
-            with torch.autocast(device.type, torch.bfloat16, enabled=dtype == "bfloat16"):
-                loss, terms = objective(network, *batch)
-            for flat in flats:
-                flat.before_backward()
-            loss.backward()
-            for flat in flats:
-                flat.before_step()
-            optimiser.step()
-            for flat in flats:
-                flat.after_step()
-            sums.add_(terms, alpha=len(rows) / len(order))
-        if stop:
-            status = f"Cancelled in epoch {epoch} of {epochs}; {_kept(epoch)}"
-            break
-        if not (sums.isfinite().all() and all(flat.is_finite() for flat in flats)):
-            status = f"Diverged in epoch {epoch} of {epochs} (not finite: lower lr); {_kept(epoch)}"
-            break
-        kept = _snapshot(network, flats)
-        means = dict(zip(names, sums.tolist(), strict=True))
-        for name, value in means.items():
-            history[name].append(value)
-        _drop_negligible(optimiser)
-        if progress is not None:
-            progress(epoch, epochs, means)
-    for flat, vector in zip(flats, kept[0], strict=True):
-        flat.release(vector)
-    for buffer, value_kept in zip(network.buffers(), kept[1], strict=True):
-        buffer.copy_(value_kept)
-    network.eval()
+            if not (sums.isfinite().all() and all(flat.is_finite() for flat in flats)):
+                why = "not finite: lower lr"
+                status = f"Diverged in epoch {epoch} of {epochs} ({why}); {_kept(epoch)}"
+                break
+            kept = _snapshot(network, flats)
+            means = dict(zip(names, sums.tolist(), strict=True))
+            for name, value in means.items():
+                history[name].append(value)
+            _drop_negligible(optimiser)
+            if progress is not None:
+                progress(epoch, epochs, means)
+    finally:  # an interrupt, too, leaves a network that can be used
+        _restore(network, flats, kept)
     return Training(history, len(history[names[0]]), status)
 
 
-class _Flat:
-    """Parameters of one learning rate as views of one vector, their gradients likewise.
-
-    Adam then makes one pass over one array where it made one a layer, and bfloat16 weights are
-    cast once a step: with layers this small the bookkeeping costs more than the arithmetic.
-    `vector` is the float32 master; the network computes with `weights`, which is the master
-    itself or its copy in bfloat16.
-    """
-
-    def __init__(
-        self,
-        parameters: Iterable[nn.Parameter],
-        lr: float,
-        dtype: torch.dtype,
-        nonnegative: Sequence[Tensor],
-    ) -> None:
-        self.parameters = list(parameters)
-        sizes = [-(-p.numel() // _ALIGN) * _ALIGN for p in self.parameters]
-        master = torch.zeros(sum(sizes), device=self.parameters[0].device)
-        self.vector = nn.Parameter(master)
-        self.vector.grad = torch.zeros_like(master)
-        self.group = {"params": [self.vector], "lr": lr}
-        self.weights = master if dtype == torch.float32 else master.to(dtype)
-        self.gradients = self.vector.grad if dtype == torch.float32 else master.to(dtype)
-        self.sizes = sizes
-        for p, view in zip(self.parameters, self._views(master), strict=True):
-            view.copy_(p.data)
-        self.weights.copy_(master)
-        chosen = {id(p) for p in nonnegative}
-        self.clamped = [
-            view
-            for p, view in zip(self.parameters, self._views(master), strict=True)
-            if id(p) in chosen
-        ]
-        for p, weight in zip(self.parameters, self._views(self.weights), strict=True):
-            p.data = weight
-        self.padding = [self.weights.new_zeros(n - p.numel()) for n, p in self._sized()]
-
-    def _views(self, vector: Tensor) -> list[Tensor]:
-        """The pieces of `vector`, each in its parameter's shape."""
-        pieces = zip(vector.split(self.sizes), self.parameters, strict=True)
-        return [piece[: p.numel()].view(p.shape) for piece, p in pieces]
-
-    def _sized(self) -> Iterator[tuple[int, nn.Parameter]]:
-        return zip(self.sizes, self.parameters, strict=True)
-
-    def before_backward(self) -> None:
-        for p in self.parameters:
-            p.grad = None
-
-    def before_step(self) -> None:
-        pieces: list[Tensor] = []
-        for p, padding in zip(self.parameters, self.padding, strict=True):
-            gradient = torch.zeros_like(p) if p.grad is None else p.grad
-            pieces += gradient.view(-1), padding
-        torch.cat(pieces, out=self.gradients)
-        if self.gradients is not self.vector.grad:
-            assert self.vector.grad is not None
-            self.vector.grad.copy_(self.gradients)
-
-    def after_step(self) -> None:
-        for weight in self.clamped:
-            weight.clamp_(min=0)
-        if self.weights.dtype != torch.float32:
-            self.weights.copy_(self.vector.data)
-
-    def is_finite(self) -> bool:
-        return bool(self.vector.isfinite().all())
-
-    def release(self, vector: Tensor) -> None:
-        """Give each parameter memory of its own, in float32, with the values of `vector`."""
-        for p, values in zip(self.parameters, self._views(vector), strict=True):
-            p.grad = None
-            p.data = values.clone()
+def _step(loss: Tensor, flats: list[Flat], optimiser: torch.optim.Optimizer) -> None:
+    """One step of Adam down the gradient of the loss."""
+    for flat in flats:
+        flat.before_backward()
+    loss.backward()
+    for flat in flats:
+        flat.before_step()
+    optimiser.step()
+    for flat in flats:
+        flat.after_step()
 
 
 def _check(epochs: int, batch_size: int, dtype: str, rates: list[float]) -> None:
@@ -286,10 +214,21 @@ def _check(epochs: int, batch_size: int, dtype: str, rates: list[float]) -> None
             raise InputError(f"lr: got {rate!r}; a learning rate is a positive number")
 
 
-def _snapshot(network: nn.Module, flats: list[_Flat]) -> tuple[list[Tensor], list[Tensor]]:
+def _snapshot(network: nn.Module, flats: list[Flat]) -> tuple[list[Tensor], list[Tensor]]:
     """Copies of the float32 weights and of the network's buffers."""
     weights = [flat.vector.detach().clone() for flat in flats]
     return weights, [buffer.clone() for buffer in network.buffers()]
+
+
+def _restore(
+    network: nn.Module, flats: list[Flat], kept: tuple[list[Tensor], list[Tensor]]
+) -> None:
+    """Put a snapshot back and leave the network ready for inference."""
+    for flat, vector in zip(flats, kept[0], strict=True):
+        flat.release(vector)
+    for buffer, values in zip(network.buffers(), kept[1], strict=True):
+        buffer.copy_(values)
+    network.eval()
 
 
 def _kept(epoch: int) -> str:

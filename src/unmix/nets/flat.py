@@ -1,0 +1,109 @@
+"""A network's parameters as one vector, for training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["Flat"]
+
+_ALIGN = 16  # floats: each parameter starts on a cache line
+
+
+class Flat:
+    """Parameters of one learning rate as views of one vector, their gradients likewise.
+
+    Adam then makes one pass over one array where it made one a layer, and bfloat16 weights are
+    cast once a step: with layers this small the bookkeeping costs more than the arithmetic.
+    `vector` is the float32 master; the network computes with `weights`, which is the master
+    itself or its copy in bfloat16.
+
+    Parameters
+    ----------
+    parameters : iterable of nn.Parameter
+    lr : float
+    dtype : torch.dtype
+        What the network computes in: float32 or bfloat16.
+    nonnegative : sequence of Tensor
+        Those of the parameters that are projected on w ≥ 0 after a step.
+
+    >>> line = nn.Linear(2, 1)
+    >>> flat = Flat(line.parameters(), 0.1, torch.float32, [line.weight])
+    >>> flat.vector.data.fill_(-1)[:2]
+    tensor([-1., -1.])
+    >>> flat.after_step()
+    >>> line.weight.tolist(), line.bias.tolist()
+    ([[0.0, 0.0]], [-1.0])
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[nn.Parameter],
+        lr: float,
+        dtype: torch.dtype,
+        nonnegative: Sequence[Tensor],
+    ) -> None:
+        self.parameters = list(parameters)
+        sizes = [-(-p.numel() // _ALIGN) * _ALIGN for p in self.parameters]
+        master = torch.zeros(sum(sizes), device=self.parameters[0].device)
+        self.vector = nn.Parameter(master)
+        self.vector.grad = torch.zeros_like(master)
+        self.group = {"params": [self.vector], "lr": lr}
+        self.weights = master if dtype == torch.float32 else master.to(dtype)
+        self.gradients = self.vector.grad if dtype == torch.float32 else master.to(dtype)
+        self.sizes = sizes
+        for p, view in zip(self.parameters, self._views(master), strict=True):
+            view.copy_(p.data)
+        self.weights.copy_(master)
+        chosen = {id(p) for p in nonnegative}
+        self.clamped = [
+            view
+            for p, view in zip(self.parameters, self._views(master), strict=True)
+            if id(p) in chosen
+        ]
+        for p, weight in zip(self.parameters, self._views(self.weights), strict=True):
+            p.data = weight
+        self.padding = [self.weights.new_zeros(n - p.numel()) for n, p in self._sized()]
+
+    def _views(self, vector: Tensor) -> list[Tensor]:
+        """The pieces of `vector`, each in its parameter's shape."""
+        pieces = zip(vector.split(self.sizes), self.parameters, strict=True)
+        return [piece[: p.numel()].view(p.shape) for piece, p in pieces]
+
+    def _sized(self) -> Iterator[tuple[int, nn.Parameter]]:
+        return zip(self.sizes, self.parameters, strict=True)
+
+    def before_backward(self) -> None:
+        """Forget the gradients of the step before."""
+        for p in self.parameters:
+            p.grad = None
+
+    def before_step(self) -> None:
+        """Gather the gradients in one vector (zero for a parameter the loss does not reach)."""
+        pieces: list[Tensor] = []
+        for p, padding in zip(self.parameters, self.padding, strict=True):
+            gradient = torch.zeros_like(p) if p.grad is None else p.grad
+            pieces += gradient.reshape(-1), padding
+        torch.cat(pieces, out=self.gradients)
+        if self.gradients is not self.vector.grad:
+            assert self.vector.grad is not None
+            self.vector.grad.copy_(self.gradients)
+
+    def after_step(self) -> None:
+        """Project the non-negative weights; give the network its copy of the new weights."""
+        for weight in self.clamped:
+            weight.clamp_(min=0)
+        if self.weights.dtype != torch.float32:
+            self.weights.copy_(self.vector.data)
+
+    def is_finite(self) -> bool:
+        """Whether every weight is a finite number."""
+        return bool(self.vector.isfinite().all())
+
+    def release(self, vector: Tensor) -> None:
+        """Give each parameter memory of its own, in float32, with the values of `vector`."""
+        for p, values in zip(self.parameters, self._views(vector), strict=True):
+            p.grad = None
+            p.data = values.clone()
