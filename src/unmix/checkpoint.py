@@ -28,7 +28,7 @@ from sklearn.utils.validation import check_is_fitted
 import unmix
 from unmix.checks import InputError
 
-__all__ = ["load_model", "model_info", "save_model"]
+__all__ = ["check_free", "load_model", "model_info", "save_model"]
 
 FORMAT = 1
 _CARD, _ARRAYS = "model.json", "model.safetensors"
@@ -93,7 +93,7 @@ def save_model(
     True
     """
     path = Path(folder).expanduser().absolute()
-    _check_free(path, overwrite)
+    check_free(path, overwrite)
     card, arrays = _describe(estimator)
     n_bands = int(estimator.n_features_in_)
     card["wavelength_nm"] = None if wavelength is None else _wavelengths(wavelength, n_bands)
@@ -250,7 +250,7 @@ def _commit() -> str | None:
     return git_commit()
 
 
-def _check_free(path: Path, overwrite: bool) -> None:
+def check_free(path: Path, overwrite: bool) -> None:
     """`InputError` unless the folder is free, or a model that may be replaced."""
     if not path.exists() and not path.is_symlink():
         return
@@ -263,14 +263,14 @@ def _check_free(path: Path, overwrite: bool) -> None:
 
 def _write(path: Path, text: str, arrays: Arrays) -> None:
     """Both files in a folder beside, then one rename; the model replaced is deleted last."""
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
     try:
         new, old = beside / "new", beside / "old"
         new.mkdir()
-        save_file(arrays, new / _ARRAYS)
+        (new / _ARRAYS).write_bytes(save(arrays))
         (new / _CARD).write_text(text + "\n", encoding="utf-8")
         if path.exists():
             os.rename(path, old)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from unmix import assemble, decide
-from unmix.checkpoint import load_model, model_info, save_model
+from unmix.checkpoint import check_free, load_model, model_info, save_model
 from unmix.checks import InputError
 from unmix.pipeline import Progress, Stages, fit, solve
 from unmix.prepare import plan
@@ -22,9 +22,12 @@ from unmix.types import Endmembers, Unmixing
 if TYPE_CHECKING:
     import xarray as xr
 
+    from unmix.estimators import Unmixer
+
 __all__ = ["apply_model", "train_model"]
 
 _SAME_BAND = 1.0  # nm: band centres no farther apart are the same band
+_TRIED = 1000  # pixels on which a model must work before it is kept
 
 
 def train_model(
@@ -53,6 +56,7 @@ def train_model(
     InputError
         As `unmix.run`; or `out` exists.
     """
+    check_free(Path(out).expanduser().absolute(), overwrite)
     data = as_scene(scene)
     if endmembers is None and n_endmembers is None:
         endmembers = _carried_by(data)
@@ -63,6 +67,7 @@ def train_model(
         ready, stage, n_endmembers=n_endmembers, method=method, scale=scale, seed=seed,
         device=device, parameters=parameters,
     )  # fmt: skip
+    _check_works(estimator, ready.X[:_TRIED])
     prepared = ready.preparation
     save_model(
         estimator,
@@ -115,6 +120,13 @@ def apply_model(
     return solve(ready, estimator, decisions, stage, seed=estimator.seed, names=names)
 
 
+def _check_works(estimator: Unmixer, X: NDArray[np.floating]) -> None:
+    """A model is kept only if what it makes of some pixels, and back, is finite."""
+    A = estimator.transform(X)
+    if not (np.isfinite(A).all() and np.isfinite(estimator.inverse_transform(A)).all()):
+        raise FloatingPointError("the training diverged; lower the learning rates set for it")
+
+
 def _carried_by(scene: xr.DataArray) -> Endmembers | None:
     """Endmembers in the scene's own .mat file."""
     from unmix.io.library import read_endmembers
@@ -141,7 +153,7 @@ def _ready_for(
         water_windows=(),
         detect_bad_bands=False,
         overlap="keep",
-        smooth=float((card["scene"] or {}).get("smooth", 0.0)),
+        smooth=float(_numbers((card["scene"] or {}).get("smooth", 0.0), "smooth", 0)),
         mask=mask,
     )
     lost = np.setdiff1d(kept, prepared.kept)
@@ -157,15 +169,29 @@ def _bands_for(card: Mapping[str, Any], scene: xr.DataArray) -> NDArray[np.intp]
     """Which of the scene's bands are the model's, in the model's order."""
     here, there = band_values(scene, "wavelength"), card["wavelength_nm"]
     if here is not None and there is not None:
-        return _by_wavelength(np.asarray(there, float), here)
+        return _by_wavelength(_numbers(there, "wavelength_nm", 1), here)
     about = card["scene"] or {}
     n_bands, kept = about.get("n_bands"), about.get("kept")
-    if n_bands != scene.sizes["band"] or not isinstance(kept, list):
+    if not isinstance(kept, list):
+        raise InputError("model: does not say which bands it uses; train it again")
+    if n_bands != scene.sizes["band"]:
         raise InputError(
             f"model: made for scenes of {n_bands} bands, this one has {scene.sizes['band']}; "
             "wavelengths on both sides would allow matching"
         )
-    return np.asarray(kept, dtype=np.intp)
+    return _numbers(kept, "kept", 1).astype(np.intp)
+
+
+def _numbers(value: Any, name: str, ndim: int) -> NDArray[np.float64]:
+    """What a model's card lists, as finite numbers."""
+    try:
+        numbers = np.asarray(value, dtype=np.float64)
+        good = numbers.ndim == ndim and bool(np.isfinite(numbers).all())
+    except (TypeError, ValueError):
+        good = False
+    if not good:
+        raise InputError(f"model: its {name!r} is damaged; train it again")
+    return numbers
 
 
 def _by_wavelength(model: NDArray[np.float64], scene: NDArray[np.float64]) -> NDArray[np.intp]:

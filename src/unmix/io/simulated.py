@@ -172,13 +172,15 @@ def _raster_writer(
     def write(path: Path) -> None:
         shape = {"height": rows, "width": cols, "count": count, "dtype": cube.dtype, **place}
         packing = {"compress": "deflate", "interleave": "band", "nodata": nodata}
-        with rasterio.open(path, "w", driver="GTiff", **shape, **packing) as file:
-            file.write(np.moveaxis(cube, -1, 0))
-            if cube.dtype == np.int16:
-                file.scales = (1.0 / INT16_SCALE,) * count
-            for number, (name, tags) in enumerate(bands, start=1):
-                file.set_band_description(number, name)
-                file.update_tags(number, **tags)
+        with rasterio.MemoryFile() as memory:  # GDAL does not say when a disk is full
+            with memory.open(driver="GTiff", **shape, **packing) as file:
+                file.write(np.moveaxis(cube, -1, 0))
+                if cube.dtype == np.int16:
+                    file.scales = (1.0 / INT16_SCALE,) * count
+                for number, (name, tags) in enumerate(bands, start=1):
+                    file.set_band_description(number, name)
+                    file.update_tags(number, **tags)
+            path.write_bytes(memory.read())
 
     return write
 

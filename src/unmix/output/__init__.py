@@ -11,6 +11,7 @@ import errno
 import os
 import secrets
 import shutil
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -57,6 +58,7 @@ def save(result: Unmixing, out: str | Path, *, overwrite: bool = False) -> Path:
     _check_result(result)
     result = _portable(result)
     temporary = path.parent / f".unmix-{secrets.token_hex(6)}"
+    made = [p for p in path.parents if not p.exists()]
     try:
         temporary.mkdir(parents=True)
         _write_all(result, temporary)
@@ -65,7 +67,10 @@ def save(result: Unmixing, out: str | Path, *, overwrite: bool = False) -> Path:
     except OSError as error:
         raise InputError(_write_failure(error, path)) from error
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        _remove(temporary)
+        for parent in made:  # stays if the result, or anything else, is in it
+            with suppress(OSError):
+                parent.rmdir()
     return path
 
 
@@ -147,7 +152,16 @@ def _swap(new: Path, out: Path) -> None:
     except BaseException:
         os.rename(old, out)
         raise
-    shutil.rmtree(old, ignore_errors=True)
+    _remove(old)
+
+
+def _remove(folder: Path) -> None:
+    """Delete a folder of ours, all of it even if interrupted once."""
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def _write_failure(error: OSError, path: Path) -> str:

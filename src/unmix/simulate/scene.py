@@ -24,6 +24,7 @@ __all__ = ["FIELDS", "MODELS", "Simulation", "simulate"]
 FIELDS = ("gaussian", "dirichlet")
 MODELS = ("linear", "bilinear", "pnmm", "fan", "gbm", "ppnm")
 PPNM_RANGE = 0.3
+MOST_PIXELS = 10**8
 
 Array = NDArray[np.floating]
 
@@ -192,12 +193,14 @@ def _size(size: tuple[int, int]) -> tuple[int, int]:
         good = False
     if not good:
         raise InputError(f"size: got {size!r}; give (rows, cols), each at least 1")
+    if int(rows) * int(cols) > MOST_PIXELS:
+        raise InputError(f"size: {rows} x {cols} is more than {MOST_PIXELS} pixels; give fewer")
     return int(rows), int(cols)
 
 
 def _snr(snr: float) -> float:
-    if not isinstance(snr, (int, float, np.number)) or not snr > -np.inf:
-        raise InputError(f"snr: got {snr!r}; give decibels, such as 20, or inf for no noise")
+    if not isinstance(snr, (int, float, np.number)) or not (-100 <= snr <= 300 or snr == np.inf):
+        raise InputError(f"snr: got {snr!r}; give decibels, -100 to 300, or inf for no noise")
     return float(snr)
 
 
