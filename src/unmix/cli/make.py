@@ -125,7 +125,7 @@ def _print_demo(rows: list[dict[str, Any]]) -> None:
     from rich.table import Table
 
     table = Table("method", "scale", title="Demonstration scene, unmixed blind (K given)")
-    for heading in ("abundance RMSE", "abundance SAD [rad]", "PSNR [dB]", "time [s]"):
+    for heading in ("abundance RMSE", "abundance SAD, rad", "PSNR, dB", "time, s"):
         table.add_column(heading, justify="right")
     for row in rows:
         table.add_row(

@@ -120,5 +120,5 @@ def _masked(result: Unmixing) -> Iterator[Judgement]:
 
 def _names(result: Unmixing) -> Iterator[Judgement]:
     if any(re.fullmatch(r"endmember \d+", name) for name in result.endmembers.names):
-        text = "Endmembers are numbered, not identified; “unmix identify” compares them with a "
-        yield Judgement("note", text + "spectral library.")
+        text = "Endmembers are numbered, not identified; compare their spectra with a library."
+        yield Judgement("note", text)
