@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import secrets
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -67,9 +70,9 @@ def demo(
     """Simulate a scene, unmix it blind, compare with the truth, write the reports."""
     from unmix.simulate import write_demo_scene
 
-    folder = _demo_folder(out, overwrite)
-    scene, truth = write_demo_scene(folder / "scene.tif", seed=seed, overwrite=True)
-    rows = [_demo_run(name, scene, truth, folder, seed, json) for name in DEMO_METHODS]
+    with _demo_folder(out, overwrite) as folder:
+        scene, truth = write_demo_scene(folder / "scene.tif", seed=seed, overwrite=True)
+        rows = [_demo_run(name, scene, truth, folder, seed, json) for name in DEMO_METHODS]
     if json:
         print_json({"scene": str(scene), "truth": str(truth), "runs": rows})
         return
@@ -78,21 +81,39 @@ def demo(
         typer.launch(str(Path(rows[0]["report"]).resolve()))
 
 
-def _demo_folder(out: Path, overwrite: bool) -> Path:
-    """An empty folder for the demonstration; an earlier one is replaced only when asked."""
+@contextlib.contextmanager
+def _demo_folder(out: Path, overwrite: bool) -> Iterator[Path]:
+    """An empty folder to work in; whatever ends the work early, all is as it was before.
+
+    An earlier demonstration is replaced only when asked.
+    """
     known = {"scene.tif", "scene_truth.tif", *DEMO_METHODS}
-    if out.exists():
-        if not out.is_dir() or {p.name for p in out.iterdir()} - known:
+    place = out.absolute()
+    if place.exists():
+        if not place.is_dir() or {p.name for p in place.iterdir()} - known:
             raise InputError(f"out: {out} holds other things; choose another folder")
-        if not overwrite and any(out.iterdir()):
+        if not overwrite and any(place.iterdir()):
             raise InputError(f"out: {out} exists; add --overwrite or choose another folder")
-        for item in out.iterdir():
-            shutil.rmtree(item) if item.is_dir() else item.unlink()
+    made = [p for p in (place, *place.parents) if not p.exists()]
+    earlier = place.with_name(f".{place.name}-{secrets.token_hex(6)}")
     try:
-        out.mkdir(parents=True, exist_ok=True)
+        if place.exists() and any(place.iterdir()):
+            place.rename(earlier)
+        place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"out: cannot make {out} ({error.strerror}); choose another") from None
-    return out
+    try:
+        yield out
+    except BaseException:
+        for item in place.iterdir():
+            shutil.rmtree(item) if item.is_dir() else item.unlink()
+        for folder in made:
+            folder.rmdir()
+        if earlier.exists():
+            place.rmdir()
+            earlier.rename(place)
+        raise
+    shutil.rmtree(earlier, ignore_errors=True)
 
 
 def _demo_run(

@@ -19,6 +19,9 @@ from unmix.io.mat import MatVariable, scan_mat, small_array
 __all__ = ["Truth", "read_truth"]
 
 
+MOST_MEMBERS = 64
+
+
 @dataclass(frozen=True, eq=False)
 class Truth:
     """What a scene is known to be made of.
@@ -58,6 +61,7 @@ def read_truth(path: str | Path, *, shape: tuple[int, int] | None = None) -> Tru
     """
     path = Path(path)
     truth = _from_tiff(path) if is_tiff(read_head(path)) else _from_mat(path, shape)
+    _check_fractions(truth.abundances, path.name)
     got = truth.abundances.shape[:-1]
     if shape is not None and got != tuple(shape):
         raise InputError(
@@ -67,9 +71,23 @@ def read_truth(path: str | Path, *, shape: tuple[int, int] | None = None) -> Tru
     return truth
 
 
+def _check_fractions(abundances: NDArray[np.float64], where: str) -> None:
+    """Abundances are fractions, and not of hundreds of members: those are scenes."""
+    if abundances.shape[-1] > MOST_MEMBERS:
+        raise InputError(f"{where}: {abundances.shape[-1]} maps; give abundances, not a scene")
+    known = abundances[np.isfinite(abundances)]
+    if known.size and not -0.5 <= known.min() <= known.max() <= 1.5:
+        raise InputError(
+            f"{where}: values of {known.min():.3g} to {known.max():.3g} are no abundances; give "
+            "fractions from 0 to 1"
+        )
+
+
 def _from_tiff(path: Path) -> Truth:
     """Abundance maps; band descriptions are the names."""
     with open_tiff(path) as file:
+        if any(np.dtype(kind).kind == "c" for kind in file.dtypes):
+            raise InputError(f"{path.name}: complex values are no abundances; give fractions")
         maps = np.moveaxis(file.read().astype(np.float64), 0, -1)
         if file.nodata is not None:
             maps[maps == file.nodata] = np.nan
