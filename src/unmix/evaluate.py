@@ -104,6 +104,7 @@ def table(report: dict[str, Any]) -> Table:
     from rich.table import Table
 
     view = Table(title="Comparison with the truth", caption=_caption(report), show_footer=True)
+    view.caption_justify = "left"
     view.add_column("true member", footer="all")
     view.add_column("estimated as", footer=f"{report['n_pixels']} pixels")
     for heading, key, digits in _COLUMNS:

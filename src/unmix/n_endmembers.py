@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numba import njit
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
 
@@ -158,8 +159,9 @@ def _unit_pixels(
     if bright.mean() < 0.5:
         bright = length > 0
     Y = Y[bright] / length[bright, None]
-    vectors = np.linalg.eigh(Y.T @ Y)[1][:, ::-1]
-    return Y @ vectors[:, :k_max]
+    axes = np.linalg.eigh(Y.T @ Y)[1][:, ::-1][:, :k_max]
+    largest = np.abs(axes).argmax(axis=0)
+    return Y @ (axes * np.sign(axes[largest, np.arange(axes.shape[1])]))  # a sign to repeat
 
 
 def _extremes(Z: Array, rng: np.random.Generator) -> Array:
@@ -170,22 +172,48 @@ def _extremes(Z: Array, rng: np.random.Generator) -> Array:
     k = Z.shape[1]
     purest = max(1, round(_PUREST * len(Z)))
     picks = np.zeros((_STARTS, k, k))
-    basis = np.zeros((_STARTS, k, k))
-    for i in range(k):
-        w = _reject(rng.standard_normal((_STARTS, k)), basis)
-        along = Z @ w.T
-        along *= np.where(along.max(axis=0) < -along.min(axis=0), -1.0, 1.0)
-        top = np.argpartition(-along, purest - 1, axis=0)[:purest]
-        picks[:, i] = np.median(Z[top], axis=0)
-        new = _reject(picks[:, i], basis)
-        basis[:, i] = new / np.maximum(np.linalg.norm(new, axis=1, keepdims=True), 1e-300)
+    _search(np.ascontiguousarray(Z), rng.standard_normal((_STARTS, k, k)), purest, picks)
     picks /= np.maximum(np.linalg.norm(picks, axis=2, keepdims=True), 1e-300)
     return picks[np.argmax(np.abs(np.linalg.det(picks)))]
 
 
-def _reject(w: Array, basis: Array) -> Array:
-    """Each w (start, k) without its part in the span of its basis (start, member, k)."""
-    return w - np.einsum("smk,sm->sk", basis, np.einsum("smk,sk->sm", basis, w))
+@njit(nogil=True, cache=True)
+def _search(Z: Any, directions: Any, purest: int, picks: Any) -> None:
+    """picks[s, i]: median of the pixels farthest along direction s, i without the earlier picks."""
+    k = Z.shape[1]
+    basis = np.zeros((k, k))
+    for s in range(len(picks)):
+        basis[:] = 0.0
+        for i in range(k):
+            w = directions[s, i]
+            for m in range(i):
+                w -= np.dot(basis[m], w) * basis[m]
+            along = np.dot(Z, w)
+            if along.max() < -along.min():
+                along = -along
+            top = _largest(along, purest)
+            for j in range(k):
+                picks[s, i, j] = np.median(Z[top, j])
+            basis[i] = picks[s, i]
+            for m in range(i):
+                basis[i] -= np.dot(basis[m], basis[i]) * basis[m]
+            basis[i] /= max(np.sqrt(np.dot(basis[i], basis[i])), 1e-300)
+
+
+@njit(nogil=True, cache=True)
+def _largest(values: Any, n: int) -> Any:
+    """Indices of the n largest values, largest first."""
+    index = np.zeros(n, np.int64)
+    best = np.full(n, -np.inf)
+    for i in range(len(values)):
+        if values[i] <= best[n - 1]:
+            continue
+        j = n - 1
+        while j > 0 and best[j - 1] < values[i]:
+            best[j], index[j] = best[j - 1], index[j - 1]
+            j -= 1
+        best[j], index[j] = values[i], i
+    return index
 
 
 def _moved(E: Array, other: Array) -> float:
