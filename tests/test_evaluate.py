@@ -33,7 +33,7 @@ def result_of(A, E, names=(), rmse=0.02):
     """A result with bands 0 and 6 left out and one reconstruction error everywhere."""
     spectra = np.full((len(E), BANDS), np.nan)
     spectra[:, KEPT] = E[:, KEPT]
-    residual = np.full((ROWS, COLS, 3), rmse)
+    residual = np.full((ROWS, COLS, 3), [rmse, 0.1, 1.0])
     return Unmixing(
         xr.DataArray(A, dims=("y", "x", "member")),
         Endmembers(spectra, np.linspace(400, 2400, BANDS), names),

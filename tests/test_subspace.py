@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -90,6 +92,13 @@ def test_weak_directions_are_seen_before_hysime_sees_them():
     noisy += 0.006 * rng.standard_normal((len(X), 1)) * weak
     assert hysime(noisy).k == 2
     assert signal_directions(noisy).k == 3
+
+
+def test_a_wrong_noise_level_is_corrected():
+    X, sigma = mixture(k=4)
+    noise = estimate_noise(X)
+    for factor in (0.5, 2.0):
+        assert signal_directions(X, replace(noise, sigma=factor * sigma)).k == 4
 
 
 def test_false_alarms_are_rare():
