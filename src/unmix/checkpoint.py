@@ -17,6 +17,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -252,6 +253,9 @@ def _commit() -> str | None:
 
 def check_free(path: Path, overwrite: bool) -> None:
     """`InputError` unless the folder is free, or a model that may be replaced."""
+    parent = next((p for p in path.absolute().parents if p.exists()), path)
+    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+        raise InputError(f"folder: cannot write in {parent}; choose another place")
     if not path.exists() and not path.is_symlink():
         return
     ours = path.is_dir() and {p.name for p in path.iterdir()} == {_CARD, _ARRAYS}
@@ -265,6 +269,7 @@ def _write(path: Path, text: str, arrays: Arrays) -> None:
     """Both files in a folder beside, then one rename; the model replaced is deleted last."""
     from safetensors.numpy import save
 
+    made = [p for p in path.parents if not p.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
     try:
@@ -276,12 +281,15 @@ def _write(path: Path, text: str, arrays: Arrays) -> None:
             os.rename(path, old)
         try:
             os.rename(new, path)
-        except OSError:
+        except BaseException:
             if old.exists():
                 os.rename(old, path)
             raise
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+        for parent in made:  # stays if the model, or anything else, is in it
+            with suppress(OSError):
+                parent.rmdir()
 
 
 # --- reading ------------------------------------------------------------------------------------

@@ -73,6 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = _explain(error)
     except KeyboardInterrupt:
         code = 130  # which typer gives, too
+    except SystemExit:  # typer's way when the reader of our output left
+        code = 0
     if code == 130:
         _say("interrupted", "nothing was written; run the same command again")
     raise SystemExit(code if isinstance(code, int) else 0)
