@@ -8,6 +8,7 @@ demo: .venv/.installed
 	$(BIN)/unmix demo -o demo --overwrite
 
 test: .venv/.tested
+	find src -name "*.nb[ic]" -delete  # compiled kernels do not notice a change in another file
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q -n 2
