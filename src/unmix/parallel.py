@@ -16,6 +16,7 @@ from threadpoolctl import ThreadpoolController
 
 __all__ = ["n_threads", "one_blas_thread", "over_pixels"]
 
+_MOST = 256  # threads
 _SMALL = 2048  # pixels below which one thread is faster than the hand-over
 
 
@@ -26,8 +27,8 @@ def n_threads() -> int:
     True
     """
     wanted = os.environ.get("UNMIX_THREADS", "")
-    if wanted.isdigit() and int(wanted) > 0:
-        return int(wanted)
+    if wanted.isdecimal() and len(wanted) < 5 and int(wanted) > 0:
+        return min(int(wanted), _MOST)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
