@@ -5,8 +5,9 @@
 The floor is every layer of Tables 1 and 2 as published (forward, weight gradient, and input
 gradient except for the first layer) by `torch.mm` into preallocated arrays, in the same type, with
 the same threads, in the same run; nothing else: no activation, loss, optimiser or data. Training
-is `unmix.train.train` with everything. Bar: 1.6 × the floor in float32, and in bfloat16 if it can
-be had. A ratio below 1 is possible: the decoder's first nonlinear layer is folded into K columns.
+is `unmix.nets.train.train` with everything. Bar: 1.6 × the floor in float32, and in bfloat16 if
+it can be had. A ratio below 1 is possible: the decoder's first nonlinear layer is folded into
+K columns.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ import torch
 from common import announce, interleaved, keep, scene
 from torch import Tensor, nn
 
-from unmix.losses import CompositeLoss
 from unmix.nets.cresdae import CResDAENet
-from unmix.train import seeded, train
+from unmix.nets.losses import CompositeLoss
+from unmix.nets.train import seeded, train
 
 Path = Callable[[], Any]
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}

@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 
 from unmix.parallel import n_threads, over_pixels
-from unmix.provenance import code
+from unmix.pipeline.provenance import code
 
 RESULTS = Path(__file__).parent / "results"
 

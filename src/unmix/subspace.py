@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
-from unmix.bands import local_noise
 from unmix.checks import InputError, check_pixels
+from unmix.prepare.bands import local_noise
 
 __all__ = ["Dimension", "Noise", "estimate_noise", "hysime", "nwhfc", "signal_directions"]
 
@@ -83,7 +83,7 @@ def estimate_noise(X: ArrayLike, *, seed: int = 0, max_pixels: int = _SAMPLE) ->
 
     is the residual variance of band j regressed on the L − 1 others, without solving L
     regressions. With fewer than 3 pixels a band, each band is regressed on its six neighbours
-    (`unmix.bands.local_noise`). Noise that neighbouring bands share goes unseen either way.
+    (`unmix.prepare.bands.local_noise`). Noise that neighbouring bands share goes unseen either way.
 
     Parameters
     ----------

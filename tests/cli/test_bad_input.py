@@ -615,7 +615,7 @@ def test_a_bug_is_one_line_and_debug_shows_it(cli, scene, monkeypatch):
     def broken(*_, **__):
         raise RuntimeError("two\nlines")
 
-    monkeypatch.setattr("unmix.pipeline.fit", broken)
+    monkeypatch.setattr("unmix.pipeline.stages.fit", broken)
     answer = cli("run", scene, *UNMIX)
     assert answer.code == 1 and answer.new == []
     assert answer.err.startswith("unmix: failed: RuntimeError: two lines")
@@ -628,7 +628,7 @@ def test_no_memory(cli, scene, monkeypatch):
     def broken(*_, **__):
         raise MemoryError
 
-    monkeypatch.setattr("unmix.pipeline.fit", broken)
+    monkeypatch.setattr("unmix.pipeline.stages.fit", broken)
     answer = cli("run", scene, *UNMIX)
     assert answer.code == 1 and "memory" in answer.err and answer.err.count("\n") == 1
 

@@ -409,9 +409,7 @@ def test_demo(works, monkeypatch, tmp_path):
         *("scene.tif", "scene_truth.tif", "spa-fcls", "vca-fcls"),
     ]
     assert manifest(tmp_path / "d" / "vca-fcls")["input"]["path"] == "d/scene.tif"
-    assert (
-        "/d/vca-fcls/report.html" in works("demo", "-o", "d", "--overwrite").out
-    )
+    assert "/d/vca-fcls/report.html" in works("demo", "-o", "d", "--overwrite").out
     assert [p.name for p in tmp_path.iterdir()] == ["d"]
 
 
@@ -461,7 +459,7 @@ def test_the_program(scene, tmp_path):
 
 def test_libraries_keep_quiet(scene, tmp_path):
     code = (
-        "import logging, sys, warnings; import unmix.pipeline as p; real = p.fit\n"
+        "import logging, sys, warnings; import unmix.pipeline.stages as p; real = p.fit\n"
         "def fit(*a, **k):\n"
         "    warnings.warn('not for the user'); logging.getLogger('rasterio').error('nor this')\n"
         "    return real(*a, **k)\n"

@@ -53,15 +53,19 @@ def stages():
     """Functions within which the interrupt strikes, by command."""
     run, train = ["run", "scene.hdr", "-k3", "-o", "new/out"], ["train", "scene.hdr", "-k3"]
     train += ["-o", "new/model", "--method", "vca-fcls"]
-    yield from ((run, f"unmix.pipeline.{name}") for name in ("make_ready", "fit", "solve"))
+    yield from ((run, f"unmix.pipeline.stages.{name}") for name in ("make_ready", "fit", "solve"))
     yield from ((run, f"unmix.output.{name}") for name in ("write_tiff", "write_csv", "_swap"))
     yield from ((run, f"unmix.output.{name}") for name in ("write_manifest", "os.rename"))
     yield from ((run, f"unmix.report.{name}") for name in ("render", "os.replace"))
-    yield from ((train, f"unmix.model.{name}") for name in ("make_ready", "fit", "_check_works"))
-    yield from ((train, f"unmix.checkpoint.{name}") for name in ("os.rename", "json.dumps"))
+    yield from (
+        (train, f"unmix.pipeline.model.{name}") for name in ("make_ready", "fit", "_check_works")
+    )
+    yield from (
+        (train, f"unmix.pipeline.checkpoint.{name}") for name in ("os.rename", "json.dumps")
+    )
     yield ["simulate", "--size", "5x6", "-o", "a.mat"], "unmix.io.simulated.savemat"
     yield ["endmembers", "scene.hdr", "-k3", "-o", "a.sli"], "unmix.io.library.sli_files"
-    yield ["demo", "-o", "new/demo"], "unmix.pipeline.make_ready"
+    yield ["demo", "-o", "new/demo"], "unmix.pipeline.stages.make_ready"
 
 
 @pytest.mark.parametrize(("command", "where"), list(stages()))
@@ -115,7 +119,7 @@ def test_an_earlier_demonstration_survives(cli, tmp_path, monkeypatch):
     def strikes(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("unmix.pipeline.fit", strikes)
+    monkeypatch.setattr("unmix.pipeline.stages.fit", strikes)
     answer = cli("demo", "-o", "demo", "--overwrite")
     assert (answer.code, answer.new) == (130, [])
     assert (tmp_path / "demo" / "scene.tif").read_text() == "an earlier one"

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from unmix.nets.blocks import AdditiveDecoder, ChannelAttention, ResidualBlock
-from unmix.train import seeded
+from unmix.nets.train import seeded
 
 
 def arrays(block):

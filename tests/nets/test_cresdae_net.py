@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from unmix.nets.cresdae import CResDAENet
-from unmix.train import seeded
+from unmix.nets.train import seeded
 
 # name, weight shape, bias: Table 1, then Table 2, with L = 162 and K = 5
 LAYERS = [

@@ -108,7 +108,7 @@ def train(
     overwrite: Overwrite = False,
 ) -> None:
     """Train a method on a scene and keep the model; endmembers may come with simulated data."""
-    from unmix.model import train_model
+    from unmix.pipeline.model import train_model
     from unmix.scene import open_scene
 
     if out.exists() and not overwrite:
@@ -142,8 +142,8 @@ def apply(
     json: Json = False,
 ) -> None:
     """Unmix a scene with a trained model."""
-    from unmix.model import apply_model
     from unmix.output import check_out
+    from unmix.pipeline.model import apply_model
     from unmix.scene import open_scene
 
     check_out(out, overwrite)

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from unmix.checks import InputError, check_endmembers
-from unmix.preparation import Preparation
 from unmix.prepare import plan
+from unmix.prepare.preparation import Preparation
 from unmix.types import Endmembers
 
 if TYPE_CHECKING:

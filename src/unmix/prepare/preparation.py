@@ -11,9 +11,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
-from unmix.bands import runs
 from unmix.checks import InputError
 from unmix.parallel import over_pixels
+from unmix.prepare.bands import runs
 
 __all__ = ["Preparation"]
 

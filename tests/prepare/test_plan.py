@@ -4,11 +4,18 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from unmix.bands import detectors, local_noise, noisy_bands, parse_bands, runs, worse_detectors
 from unmix.checks import InputError
-from unmix.planning import sample_pixels
-from unmix.preparation import Preparation
 from unmix.prepare import plan, reflectance_divisor
+from unmix.prepare.bands import (
+    detectors,
+    local_noise,
+    noisy_bands,
+    parse_bands,
+    runs,
+    worse_detectors,
+)
+from unmix.prepare.draft import sample_pixels
+from unmix.prepare.preparation import Preparation
 
 ROWS, COLS, BANDS = 13, 17, 40
 
@@ -429,7 +436,7 @@ def test_spectra_go_there_and_back():
 
 
 def test_sample_of_a_large_scene_is_seeded_and_spread(monkeypatch):
-    monkeypatch.setattr("unmix.planning._SMALL", 1000)
+    monkeypatch.setattr("unmix.prepare.draft._SMALL", 1000)
     values = np.arange(400.0)[:, None, None] + np.zeros((400, 6, 3)) + 1
     scene = make_scene(values)
     first, again = (sample_pixels(scene, 200, 7) for _ in range(2))
@@ -445,7 +452,7 @@ def test_sample_of_a_large_scene_is_seeded_and_spread(monkeypatch):
 
 
 def test_data_in_a_corner_is_found(monkeypatch):
-    monkeypatch.setattr("unmix.planning._SMALL", 1000)
+    monkeypatch.setattr("unmix.prepare.draft._SMALL", 1000)
     values = np.full((900, 6, 3), np.nan)
     values[777, 3:5] = [[0.1, 0.2, 0.3], [0.3, 0.2, 0.4]]
     found = [np.isfinite(sample_pixels(make_scene(values), 50, s)).any(1).sum() for s in range(5)]

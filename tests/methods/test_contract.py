@@ -126,7 +126,7 @@ def test_inverse_transform_brings_the_pixels_back_roughly(name):
 
 @every_method
 def test_saved_and_loaded_is_identical(name, tmp_path):
-    from unmix.checkpoint import load_model, save_model
+    from unmix.pipeline.checkpoint import load_model, save_model
 
     X = scene()
     model = make(name).fit(X)

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from unmix.checks import InputError, check_option, check_seed
-from unmix.planning import Draft
-from unmix.preparation import Preparation
+from unmix.prepare.draft import Draft
+from unmix.prepare.preparation import Preparation
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -45,9 +45,9 @@ def plan(
 
     A band is left out if the header calls it bad, the user names it, it holds no data in more
     than half of the sampled pixels, it lies in a water-vapour window, it is constant, far noisier
-    than its neighbours (`unmix.bands.noisy_bands`) or doubled by a better detector. A pixel is
-    left out if any band still kept is NaN or infinite, if all are one fill value (zero always is
-    one; another number is, if several pixels consist of it alone), or if the mask says so.
+    than its neighbours (`noisy_bands`) or doubled by a better detector. A pixel is left out if any
+    band still kept is NaN or infinite, if all are one fill value (zero always is one; another
+    number is, if several pixels consist of it alone), or if the mask says so.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def plan(
     water_windows : sequence of (low, high)
         In nm, ends included; ``()`` for none.
     drop_bands : str, optional
-        See `unmix.bands.parse_bands`: "1-5,104,1350nm-1450nm".
+        See `unmix.prepare.bands.parse_bands`: "1-5,104,1350nm-1450nm".
     excluded : mapping of int to str, optional
         More bands to leave out, counted from 0, with the reason of each.
     detect_bad_bands : bool

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from unmix.bands import detectors, noisy_bands, parse_bands, worse_detectors
 from unmix.checks import InputError
-from unmix.preparation import BEYOND, Preparation
+from unmix.prepare.bands import detectors, noisy_bands, parse_bands, worse_detectors
+from unmix.prepare.preparation import BEYOND, Preparation
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from unmix import assemble, decide
-from unmix.checkpoint import check_free, load_model, model_info, save_model
 from unmix.checks import InputError
-from unmix.pipeline import Progress, Stages, fit, solve
+from unmix.pipeline import assemble, decide
+from unmix.pipeline.checkpoint import check_free, load_model, model_info, save_model
+from unmix.pipeline.ready import Ready, as_scene, band_values, make_ready, prepared_with
+from unmix.pipeline.stages import Progress, Stages, fit, solve
 from unmix.prepare import plan
-from unmix.ready import Ready, as_scene, band_values, make_ready, prepared_with
 from unmix.types import Endmembers, Unmixing
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from unmix.estimators import Unmixer
+    from unmix.methods.base import Unmixer
 
 __all__ = ["apply_model", "train_model"]
 

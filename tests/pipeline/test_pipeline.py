@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from unmix import assemble, decide
 from unmix.checks import InputError
-from unmix.estimators import VCAFCLS
 from unmix.methods import DEFAULT, METHODS
-from unmix.model import apply_model, train_model
+from unmix.methods.linear import VCAFCLS
 from unmix.output.tables import json_safe
-from unmix.pipeline import Stages, extract_endmembers, run
-from unmix.provenance import code, git_commit, hash_files
-from unmix.ready import as_scene, band_values, make_ready, on_bands_of
+from unmix.pipeline import assemble, decide, extract_endmembers, run
+from unmix.pipeline.model import apply_model, train_model
+from unmix.pipeline.provenance import code, git_commit, hash_files
+from unmix.pipeline.ready import as_scene, band_values, make_ready, on_bands_of
+from unmix.pipeline.stages import Stages
 from unmix.types import Endmembers, Unmixing
 
 ROWS, COLUMNS, BANDS, K = 11, 17, 30, 3
@@ -247,13 +247,17 @@ def test_files_are_hashed(tmp_path, write_envi):
 def test_code_and_commit(monkeypatch, tmp_path):
     about = code(5)
     assert about["seed"] == 5 and about["threads"] >= 1 and about["versions"]["numpy"]
-    monkeypatch.setattr("unmix.provenance.__file__", str(tmp_path / "src" / "unmix" / "x.py"))
+    monkeypatch.setattr(
+        "unmix.pipeline.provenance.__file__", str(tmp_path / "src" / "unmix" / "pipeline" / "x.py")
+    )
     assert git_commit() is None
 
 
 def test_no_git_is_no_failure(monkeypatch, tmp_path):
     (tmp_path / ".git").mkdir()
-    monkeypatch.setattr("unmix.provenance.__file__", str(tmp_path / "src" / "unmix" / "x.py"))
+    monkeypatch.setattr(
+        "unmix.pipeline.provenance.__file__", str(tmp_path / "src" / "unmix" / "pipeline" / "x.py")
+    )
     assert git_commit() is None
 
     def missing(*_, **__):

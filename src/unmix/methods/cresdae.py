@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from unmix.checks import InputError, check_option
-from unmix.estimators import VCAFCLS, Unmixer
+from unmix.methods.base import Unmixer
+from unmix.methods.linear import VCAFCLS
 from unmix.scaling import abundances, normalise
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class CResDAE(Unmixer):
     starting endmembers (FCLS). The defaults are the publication's; where it gives none (α, β,
     the form of the sparsity term, the ratio of the bottleneck) `CompositeLoss` and
     `ChannelAttention` say what was chosen. The uniform term at 0.4 pulls every pixel towards
-    equal shares, and 40 epochs of a small scene are few steps: docs/cresdae.md has what it measures.
+    equal shares, and 40 epochs of a small scene are few steps; docs/cresdae.md measures both.
 
     Pixels are divided by one number, the largest value of the scene, so reflectance as a
     fraction and reflectance × 10 000 give the same abundances.
@@ -247,7 +248,7 @@ class CResDAE(Unmixer):
         import torch
 
         from unmix.nets.cresdae import CResDAENet
-        from unmix.train import pick_device, seeded
+        from unmix.nets.train import pick_device, seeded
 
         device = pick_device(self.device)
         n, n_bands = self.start_.shape
@@ -260,8 +261,8 @@ class CResDAE(Unmixer):
 
     def _pretrain(self, pixels: NDArray[np.floating], scaled: NDArray[np.floating]) -> None:
         """Fit the nonlinear decoder to what exact abundances leave unexplained."""
-        from unmix.losses import squared_error
-        from unmix.train import train
+        from unmix.nets.losses import squared_error
+        from unmix.nets.train import train
 
         rng = np.random.default_rng(self.seed)
         rows = np.sort(rng.permutation(len(pixels))[:_PRETRAIN_PIXELS])
@@ -285,8 +286,8 @@ class CResDAE(Unmixer):
 
     def _train(self, scaled: NDArray[np.floating], epochs: int) -> CResDAE:
         """Train from the present weights and record how it went."""
-        from unmix.losses import CompositeLoss
-        from unmix.train import train
+        from unmix.nets.losses import CompositeLoss
+        from unmix.nets.train import train
 
         loss = CompositeLoss(
             self.alpha, self.beta, self.gamma_uniform, self.gamma_entropy, self.gamma_sparsity

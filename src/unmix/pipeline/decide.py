@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from unmix.checks import InputError, check_n_endmembers, check_option
 
 if TYPE_CHECKING:
-    from unmix.estimators import Unmixer
+    from unmix.methods.base import Unmixer
 
 __all__ = ["configure", "count", "noise", "scale_mode"]
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unmix.provenance import hash_files
-from unmix.ready import Ready, band_values
+from unmix.pipeline.provenance import hash_files
+from unmix.pipeline.ready import Ready, band_values
 from unmix.types import Endmembers, Unmixing
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from unmix.estimators import Unmixer
+    from unmix.methods.base import Unmixer
 
 __all__ = ["assemble", "convergence", "describe", "member_spectra", "record", "residuals"]
 

@@ -40,7 +40,7 @@ def code(seed: int) -> dict[str, Any]:
 
 def git_commit() -> str | None:
     """Commit of the source tree unmix runs from; None where it is installed without one."""
-    root = Path(__file__).resolve().parents[2]
+    root = Path(__file__).resolve().parents[3]
     if not (root / ".git").exists():
         return None
     command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40"]

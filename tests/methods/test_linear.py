@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from unmix.checks import InputError
-from unmix.estimators import SPAFCLS, VCAFCLS
+from unmix.methods.linear import SPAFCLS, VCAFCLS
 from unmix.metrics import align
 
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 from safetensors.numpy import load_file, save_file
 
-from unmix.checkpoint import FORMAT, load_model, model_info, save_model
 from unmix.checks import InputError
-from unmix.cresdae import CResDAE
 from unmix.methods import METHODS
+from unmix.methods.cresdae import CResDAE
+from unmix.pipeline.checkpoint import FORMAT, load_model, model_info, save_model
 
 QUICK = {"cresdae": {"epochs": 2, "batch_size": 64, "pretrain_epochs": 1, "device": "cpu"}}
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from unmix.checks import InputError
-from unmix.cresdae import CResDAE
-from unmix.losses import CompositeLoss
+from unmix.methods.cresdae import CResDAE
+from unmix.nets.losses import CompositeLoss
 from unmix.solve import fcls
 
 K, L = 3, 24

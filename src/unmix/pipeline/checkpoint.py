@@ -86,7 +86,7 @@ def save_model(
         Not fitted, not a method of ours, something in it that a model file cannot hold, or a
         folder that exists.
 
-    >>> from unmix.estimators import VCAFCLS
+    >>> from unmix.methods.linear import VCAFCLS
     >>> X = np.random.default_rng(0).random((50, 8))
     >>> model = VCAFCLS(n_endmembers=3).fit(X)
     >>> path = save_model(model, Path(tempfile.mkdtemp()) / "model")
@@ -246,7 +246,7 @@ def _wavelengths(wavelength: ArrayLike, n_bands: int) -> list[float]:
 
 
 def _commit() -> str | None:
-    from unmix.provenance import git_commit
+    from unmix.pipeline.provenance import git_commit
 
     return git_commit()
 

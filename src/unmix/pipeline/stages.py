@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from unmix import assemble, decide
 from unmix.checks import check_option
-from unmix.provenance import code
-from unmix.ready import Ready, make_ready
+from unmix.pipeline import assemble, decide
+from unmix.pipeline.provenance import code
+from unmix.pipeline.ready import Ready, make_ready
 from unmix.types import Endmembers, Unmixing
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from unmix.estimators import Unmixer
+    from unmix.methods.base import Unmixer
 
 __all__ = ["Progress", "Stages", "extract_endmembers", "fit", "run", "solve"]
 
@@ -205,7 +205,7 @@ def extract_endmembers(
     >>> len(extract_endmembers(xr.DataArray(cube, dims=("y", "x", "band")), 3))
     3
     """
-    from unmix.estimators import SPAFCLS, VCAFCLS
+    from unmix.methods.linear import SPAFCLS, VCAFCLS
 
     kinds = {"vca": VCAFCLS, "spa": SPAFCLS}
     kind = kinds[check_option(method, tuple(kinds), "method")]

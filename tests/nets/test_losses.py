@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from unmix import losses
-from unmix.losses import CompositeLoss
+from unmix.nets import losses
+from unmix.nets.losses import CompositeLoss
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from unmix.checks import InputError
-from unmix.train import pick_device, seeded, train
+from unmix.nets.train import pick_device, seeded, train
 
 
 @pytest.fixture(autouse=True)

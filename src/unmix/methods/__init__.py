@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from unmix.cresdae import CResDAE
-from unmix.estimators import SPAFCLS, VCAFCLS, Unmixer
+from unmix.methods.base import Unmixer
+from unmix.methods.cresdae import CResDAE
+from unmix.methods.linear import SPAFCLS, VCAFCLS
 
 __all__ = ["DEFAULT", "METHODS", "CResDAE"]
 

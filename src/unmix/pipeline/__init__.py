@@ -1,0 +1,6 @@
+"""From a scene to maps: prepare, decide, fit, solve, check; every decision is written down."""
+
+from unmix.pipeline.model import apply_model, train_model
+from unmix.pipeline.stages import Progress, extract_endmembers, run
+
+__all__ = ["Progress", "apply_model", "extract_endmembers", "run", "train_model"]
