@@ -1,5 +1,6 @@
 """`unmix` and `python -m unmix`: the command line, interrupted in one line even while it loads."""
 
+import io
 import logging
 import os
 import signal
@@ -10,10 +11,12 @@ import warnings
 def main() -> None:
     """Run the command line on the arguments of this process."""
     code: int | str | None = 130
+    for name in ("stdin", "stdout", "stderr"):  # those the shell closed: no other file takes them
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))
     try:
-        if "--debug" not in sys.argv:  # what libraries remark is not for the user's screen
-            warnings.simplefilter("ignore")
-            logging.lastResort = None
+        if "--debug" not in sys.argv:
+            _hush()
         from unmix.cli import main as run
 
         run()
@@ -28,6 +31,17 @@ def main() -> None:
         sys.stderr.flush()
         os._exit(130)
     sys.exit(code)
+
+
+def _hush() -> None:
+    """Keep what libraries remark, even from C, off the user's screen; our own lines stay."""
+    warnings.simplefilter("ignore")
+    logging.lastResort = logging.NullHandler()
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names of files may hold any bytes
+        sys.stdout.reconfigure(errors="backslashreplace")
+    ours = os.dup(2)
+    sys.stderr = open(ours, "w", 1, sys.stderr.encoding, "backslashreplace")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 if __name__ == "__main__":

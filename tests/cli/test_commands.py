@@ -294,6 +294,19 @@ def test_half_covered_bands_are_left_out(works, scene, library, tmp_path, truth)
     assert np.abs(maps(tmp_path / "out") - truth).max() < 0.05
 
 
+@pytest.mark.parametrize("command", ["run", "train", "apply"])
+def test_a_bar_on_a_terminal_and_none_with_json(cli, scene, model, monkeypatch, command):
+    first = ["model"] if command == "apply" else []
+    rest = [] if command == "apply" else ["-k3", "--method", "vca-fcls"]
+    monkeypatch.setattr("rich.console.Console.is_terminal", True)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    answer = cli(command, *first, scene, "-o", "out", *rest)
+    assert answer.code == 0 and "prepare" in answer.err and "prepare" not in answer.out
+    if command != "train":
+        silent = cli(command, *first, scene, "-o", "out", *rest, "--json", "--overwrite")
+        assert (silent.code, silent.err) == (0, "") and silent.json
+
+
 # --- the other commands --------------------------------------------------------------------------
 
 
@@ -444,30 +457,47 @@ def test_same_seed_same_bytes_of_a_network(works, scene, tmp_path):
 # --- as a program of its own ---------------------------------------------------------------------
 
 
-def program(*arguments, **options):
-    command = [sys.executable, "-m", "unmix", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, **options)
-
-
 def test_the_program(scene, tmp_path):
-    done = program("run", scene, "-o", tmp_path / "out", "-k", 3, "--json")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert json.loads(done.stdout)["out"] == str(tmp_path / "out")
-    again = program("run", scene, "-o", tmp_path / "out", "-k", 3)
-    assert (again.returncode, again.stdout, again.stderr.count("\n")) == (2, "", 1)
-
-
-def test_libraries_keep_quiet(scene, tmp_path):
-    code = (
-        "import logging, sys, warnings; import unmix.pipeline.stages as p; real = p.fit\n"
-        "def fit(*a, **k):\n"
-        "    warnings.warn('not for the user'); logging.getLogger('rasterio').error('nor this')\n"
-        "    return real(*a, **k)\n"
-        "p.fit = fit; from unmix.__main__ import main; main()"
-    )
-    command = [sys.executable, "-c", code, "run", str(scene), "-k3", "-o", str(tmp_path / "out")]
+    command = [sys.executable, "-m", "unmix", "run", scene, "-o", tmp_path / "out", "-k3", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["out"] == str(tmp_path / "out")
+
+
+def test_libraries_keep_quiet(scene):
+    code = (
+        "import logging, os, warnings, unmix.scene as s\n"
+        "def noisy(*a, **k):\n"
+        "    warnings.warn('not for the user'); logging.getLogger('other').error('nor this')\n"
+        "    os.write(2, b'nor what C says'); raise s.InputError('this is')\n"
+        "s.open_scene = noisy; from unmix.__main__ import main; main()"
+    )
+    command = [sys.executable, "-c", code, "info", str(scene)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", "unmix: error: this is\n")
+    shown = subprocess.run(
+        [*command[:3], "--debug", *command[3:]], capture_output=True, text=True, timeout=120
+    )
+    assert shown.returncode == 2 and "Traceback" in shown.stderr
+    assert all(part in shown.stderr for part in ("not for the user", "nor this", "nor what C says"))
+
+
+@pytest.mark.parametrize("closed", ["2>&-", "<&- >&- 2>&-"])
+def test_streams_that_the_shell_closed(scene, closed):
+    command = f'"{sys.executable}" -m unmix info none.hdr {closed}'
+    done = subprocess.run(command, shell=True, capture_output=True, timeout=120)
+    assert (done.returncode, done.stdout, done.stderr) == (2, b"", b"")
+
+
+def test_names_of_any_bytes(scene, tmp_path):
+    name = os.path.join(os.fsencode(tmp_path), b"\xff.hdr")
+    with open(name, "wb") as file:
+        file.write(scene.read_bytes())
+    scene.with_suffix(".img").rename(os.fsdecode(name.replace(b".hdr", b".img")))
+    command = [sys.executable, "-m", "unmix", "info", name, "--json"]
+    done = subprocess.run(command, capture_output=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert os.fsencode(json.loads(done.stdout)["source"]) == name
 
 
 def test_reader_that_leaves(tmp_path):
