@@ -33,7 +33,6 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     seeds = parser.parse_args().seeds
     library = select_members(builtin_library(), MEMBERS)
-    rows = []
     for model in ("linear", "bilinear", "pnmm"):
         for snr in (10.0, 20.0, 30.0):
             errors: dict[str, list[float]] = {name: [] for name in RUNS}
@@ -47,8 +46,7 @@ def main() -> None:
             row: dict[str, Any] = {"model": model, "snr_db": snr, "seeds": seeds}
             for name, values in errors.items():
                 row[name] = f"{np.mean(values):.3f} ± {np.std(values):.3f}"
-            rows.append(row)
-    keep("cresdae_paper", rows)
+            keep("cresdae_paper", [row])
 
 
 if __name__ == "__main__":

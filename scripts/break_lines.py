@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import tokenize
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -44,13 +45,34 @@ def candidates(path: Path) -> list[tuple[int, int, str, str]]:
     return found
 
 
-def tests_fail(tree: Path, timeout: int) -> str:
+def related(tree: Path, path: Path) -> list[str]:
+    """The tests that mirror a file, and its own doctests: where a break should show first."""
+    inside = path.relative_to(tree / "src" / "unmix")
+    folder = tree / "tests" / inside.parts[0]
+    found = [folder] if len(inside.parts) > 1 and folder.is_dir() else []
+    stem = inside.parts[0].removesuffix(".py")
+    found += sorted((tree / "tests").glob(f"test_{stem}*.py"))
+    return [str(p) for p in [*found, path]]
+
+
+def tests_fail(tree: Path, timeout: int, only: Sequence[str] = ()) -> str:
     """'' when the tests pass, else the line that says what failed."""
     environment = os.environ | {
         "PYTHONPATH": str(tree / "src"),
         "NUMBA_CACHE_DIR": tempfile.mkdtemp(dir=tree),
     }
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "2", "-p", "no:cacheprovider"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-x",
+        "-n",
+        "2",
+        "-p",
+        "no:cacheprovider",
+        *only,
+    ]
     try:
         done = subprocess.run(
             command, cwd=tree, env=environment, capture_output=True, text=True, timeout=timeout
@@ -82,7 +104,8 @@ def main() -> None:
         text = lines[line - 1]
         lines[line - 1] = text[:column] + new + text[column + len(old) :]
         path.write_text("".join(lines))
-        why = tests_fail(tree, options.timeout)
+        why = tests_fail(tree, options.timeout, related(tree, path))
+        why = why or tests_fail(tree, options.timeout)
         path.write_text(source)
         caught += bool(why)
         where = f"{path.relative_to(tree)}:{line}"
