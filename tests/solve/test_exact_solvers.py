@@ -6,7 +6,7 @@ import quadprog
 from scipy.optimize import nnls as scipy_nnls
 
 from unmix.checks import InputError
-from unmix.solve import fcls, kkt_residual, nnls, snnls
+from unmix.solve import fcls, kkt_residual, nnls, snnls, solve
 from unmix.solve.active_set import active_set
 
 
@@ -209,3 +209,23 @@ def test_kkt_residual_sees_a_wrong_answer():
     residual = kkt_residual(X, E, wrong)
     assert residual[0] > 1e-3 and residual[1:].max() < 1e-10
     assert kkt_residual(X, E, 1.01 * A).min() > 1e-3
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("sum_to_one", [True, False])
+def test_a_solution_carries_its_proof(dtype, sum_to_one):
+    E = spectra(5)
+    X = mixtures(E, noise=0.2).astype(dtype).reshape(10, 15, -1)
+    found = solve(X, E, sum_to_one=sum_to_one)
+    assert np.array_equal(found.abundances, (fcls if sum_to_one else nnls)(X, E))
+    assert found.status == "Solved exactly: optimality conditions hold in all 150 pixels."
+    at_zero = (found.abundances == 0).any(axis=-1).sum()
+    assert found.n_pivoted == at_zero > 0
+
+
+def test_a_solution_that_is_not_exact_says_so(monkeypatch):
+    E = spectra(5)
+    X = mixtures(E)
+    wrong = np.full((150, 5), 0.2)
+    monkeypatch.setattr("unmix.solve.solution.solve_all", lambda *_, **__: (wrong, 0))
+    assert solve(X, E).status.startswith("Not exact: optimality conditions are violated by up to ")
