@@ -249,13 +249,13 @@ def _criterion(
 
 
 def _halves(k: int, moved: Array) -> dict[str, Any]:
-    labels = ("endmembers", "shift between halves / distance to the next")
+    labels = ("endmembers", "shift between halves")
     return _criterion("split halves", k, range(2, 2 + len(moved)), moved, labels, _SAME)
 
 
 def _directions(found: Dimension) -> dict[str, Any]:
     y = (found.curve / found.threshold)[:_SHOWN]
-    labels = ("direction", "eigenvalue / largest of white noise")
+    labels = ("direction", "eigenvalue over noise")
     return _criterion("directions above noise", found.k, range(1, 1 + len(y)), y, labels, 1.0)
 
 
@@ -263,11 +263,11 @@ def _hysime(found: Dimension) -> dict[str, Any]:
     """Mean squared error of keeping 1, 2, ... directions, above its least, which is at k."""
     error = np.cumsum(found.curve)
     y = (error - error.min())[:_SHOWN]
-    labels = ("directions kept", "mean squared error above the least")
+    labels = ("directions kept", "error above the least")
     return _criterion("HySime", found.k, range(1, 1 + len(y)), y, labels, None)
 
 
 def _nwhfc(found: Dimension) -> dict[str, Any]:
     y = (found.curve / found.threshold)[:_SHOWN]
-    labels = ("direction", "eigenvalue difference / threshold")
+    labels = ("direction", "gap over threshold")
     return _criterion("NWHFC", found.k, range(1, 1 + len(y)), y, labels, 1.0)
