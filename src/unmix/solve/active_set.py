@@ -81,5 +81,4 @@ def active_set(R: Array, c: Array, *, sum_to_one: bool) -> Array:
                 break
         if np.array_equal(a, a_before):  # a direction that leads nowhere: dependent columns
             break
-    total = a.sum()
-    return a / total if sum_to_one and total > 0 else a
+    return a
