@@ -119,7 +119,7 @@ def table(report: dict[str, Any]) -> Table:
 
 _COLUMNS = (
     ("abundance RMSE", "abundance_rmse", 4),
-    ("endmember SAD [rad]", "endmember_sad_rad", 4),
+    ("endmember SAD, rad", "endmember_sad_rad", 4),
     ("endmember SID", "endmember_sid", 5),
 )
 
