@@ -92,7 +92,10 @@ def test_given_endmembers_give_the_truth_in_their_order():
     result = run(scene(), endmembers=given)
     assert list(result.abundances["member"].values) == ["clay", "tree", "road"]
     assert result.endmembers.names == ("clay", "tree", "road")
-    np.testing.assert_array_equal(result.endmembers.spectra, spectra())
+    kept = result.provenance["bands"]["kept"]
+    seen = np.where(kept, spectra(), np.nan)  # blank where a band was left out, as given elsewhere
+    assert not all(kept)
+    np.testing.assert_array_equal(result.endmembers.spectra, seen)
     np.testing.assert_allclose(result.abundances.values, abundances(), atol=0.02)
     assert result.provenance["method"]["label"] == "FCLS, endmembers given"
     assert result.provenance["n_endmembers"] == {
@@ -518,3 +521,37 @@ def test_the_status_of_a_training(tmp_path):
     applied = apply_model(tmp_path / "m", scene())
     direct = run(scene(), K, method="cresdae", parameters=QUICK)
     np.testing.assert_array_equal(applied.abundances, direct.abundances)
+
+
+def test_given_endmembers_are_blank_in_bands_left_out(tmp_path):
+    rng = np.random.default_rng(0)
+    E, wavelength = rng.uniform(0.1, 0.9, (2, 30)), np.linspace(1200.0, 1600.0, 30)
+    A = rng.dirichlet(np.ones(2), (6, 7))
+    cube = xr.DataArray(
+        (A @ E + 1e-3 * rng.standard_normal((6, 7, 30))).astype(np.float32),
+        dims=("y", "x", "band"),
+        coords={"wavelength": ("band", wavelength)},
+    )
+    result = run(cube, endmembers=Endmembers(E, wavelength, ("a", "b")), method="vca-fcls")
+    hidden = (wavelength >= 1350) & (wavelength <= 1450)
+    assert np.array_equal(np.isnan(result.endmembers.spectra), np.stack([hidden, hidden]))
+    np.testing.assert_allclose(result.endmembers.spectra[:, ~hidden], E[:, ~hidden])
+    assert result.endmembers.names == ("a", "b")
+
+
+def test_a_method_that_refines_given_endmembers_shows_its_own():
+    rng = np.random.default_rng(0)
+    E = rng.uniform(0.1, 0.9, (2, 30))
+    X = (rng.dirichlet(np.ones(2), (8, 9)) @ E).astype(np.float32)
+    options = {"epochs": 2, "pretrain_epochs": 0, "decoder_lr": 0.01, "batch_size": 16}
+    result = run(
+        xr.DataArray(X, dims=("y", "x", "band")),
+        endmembers=E + 0.05,
+        method="cresdae",
+        scale="none",
+        device="cpu",
+        parameters=options,
+    )
+    moved = np.abs(result.endmembers.spectra - (E + 0.05)).max()
+    assert 1e-4 < moved < 0.3
+    assert "then CResDAE" in result.endmembers.source

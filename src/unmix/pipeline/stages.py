@@ -164,8 +164,14 @@ def solve(
             name = decisions["method"]["name"]
             raise FloatingPointError(f"{name} diverged; lower the learning rates set for it")
         convergence = assemble.convergence(estimator, ready.X, A, mode)
-    source = f"{decisions['method']['label']}, seed {seed}"
-    endmembers = ready.given or assemble.member_spectra(ready, estimator.endmembers_, names, source)
+    spectra, source = estimator.endmembers_, f"{decisions['method']['label']}, seed {seed}"
+    if ready.given is not None and ready.E is not None:
+        names = ready.given.names
+        if np.allclose(spectra, ready.E, rtol=1e-6):  # solved with: shown as they were given
+            spectra, source = ready.given.spectra[:, ready.preparation.kept], ready.given.source
+        else:
+            source = f"{ready.given.source}, then {source}"
+    endmembers = assemble.member_spectra(ready, spectra, names, source)
     provenance = {
         **code(seed),
         **decisions,
