@@ -26,6 +26,7 @@ __all__ = [
     "ScaleChoice",
     "abundances",
     "choose_scale",
+    "levelled",
     "normalise",
     "typical_brightness",
     "well_lit",
@@ -33,6 +34,7 @@ __all__ = [
 
 SCALES = ("none", "l2", "max", "shade")
 _SAMPLE = 4000
+_DARKEST = 0.05  # "shade": a pixel darker than this is not brightened further (its noise would be)
 _DIRECTION_SNR = 100.0  # 20 dB: below it a pixel's direction is off by more than 0.1 rad
 _MARGIN = 0.98  # held-out error must drop by 2 % before a pixel is given a brightness of its own
 
@@ -84,6 +86,26 @@ def abundances(
     members, _ = normalise(np.asarray(E), scale)
     A = fcls(pixels, members)
     return A, _brightness(X, A, E)
+
+
+def levelled(
+    X: NDArray[np.floating], E: NDArray[np.floating], scale: str
+) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """Pixels (pixel, band) at the brightness of their scale mode, and what they were divided by.
+
+    For methods that have no brightness of their own in the model: "l2" and "max" normalise, "shade"
+    divides by the brightness that NNLS with the endmembers E finds, but by no less than 0.05.
+
+    >>> E = np.array([[1.0, 0.0, 0.5], [0.2, 0.8, 0.4]])
+    >>> X, s = levelled(np.array([[0.5, 0.0, 0.25]]), E, "shade")
+    >>> X.round(6), s.round(6)
+    (array([[1. , 0. , 0.5]]), array([0.5]))
+    """
+    if scale != "shade":
+        return normalise(X, scale)
+    _, size = abundances(X, E, "shade")
+    size = np.maximum(size, _DARKEST).astype(X.dtype)
+    return X / size[:, None], size
 
 
 def _brightness(

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from unmix.checks import InputError, check_option
 from unmix.methods.base import Unmixer
 from unmix.methods.linear import VCAFCLS
-from unmix.scaling import abundances, normalise
+from unmix.scaling import abundances, levelled, normalise
 
 if TYPE_CHECKING:
     import torch
@@ -27,7 +27,6 @@ __all__ = ["PRESETS", "CResDAE"]
 PRESETS = ("paper",)
 
 _CHUNK = 16384  # pixels at a time through a trained network
-_DARKEST = 0.05  # "shade": a pixel darker than this is not brightened further (its noise would be)
 _PRETRAIN_PIXELS = 10_000
 
 
@@ -169,7 +168,7 @@ class CResDAE(Unmixer):
         n, E = self._check_configuration(pixels)
         start = VCAFCLS(n, endmembers=E, scale=self.scale, seed=self.seed).fit(pixels)
         self.start_ = start.endmembers_
-        scaled, size = self._scaled(pixels)
+        scaled, size = levelled(pixels, self.start_, self.scale)
         self.unit_ = float(np.abs(scaled).max())
         if not self.unit_ > 0:
             raise InputError("X: every value is zero; there is nothing to unmix")
@@ -190,14 +189,14 @@ class CResDAE(Unmixer):
             Another number of bands, or `epochs` out of range.
         """
         check_is_fitted(self)
-        scaled, _ = self._scaled(self._check_pixels(X, reset=False))
+        scaled, _ = levelled(self._check_pixels(X, reset=False), self.start_, self.scale)
         return self._train(scaled, self.epochs if epochs is None else epochs)
 
     def transform(self, X: ArrayLike) -> NDArray[np.floating]:
         """Abundances (..., member) on the simplex, in X's float type."""
         check_is_fitted(self)
         pixels = self._check_pixels(X, reset=False)
-        scaled, _ = self._scaled(pixels)
+        scaled, _ = levelled(pixels, self.start_, self.scale)
         A = self._through(self.network_.encoder, scaled / self.unit_, len(self.endmembers_))
         A = A.astype(pixels.dtype, copy=False)
         A /= A.sum(axis=1, keepdims=True)
@@ -232,16 +231,6 @@ class CResDAE(Unmixer):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < lowest:
                 raise InputError(f"{name}: got {value!r}; give a whole number from {lowest} up")
-
-    def _scaled(
-        self, pixels: NDArray[np.floating]
-    ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
-        """Pixels at the brightness the network works at, and what they were divided by."""
-        if self.scale != "shade":
-            return normalise(pixels, self.scale)
-        _, size = abundances(pixels, self.start_, "shade")
-        size = np.maximum(size, _DARKEST).astype(pixels.dtype)
-        return pixels / size[:, None], size
 
     def _initial_network(self) -> CResDAENet:
         """The network with seeded weights and the starting endmembers, on its device."""
