@@ -112,7 +112,8 @@ def _command_of(error: Any) -> str:
     return " ".join(["unmix", *path.split()[1:]])
 
 
-import unmix.cli.inspect  # noqa: E402  (these register their commands on `app`)
+import unmix.cli.benchmark  # noqa: E402  (these register their commands on `app`)
+import unmix.cli.inspect  # noqa: E402
 import unmix.cli.make  # noqa: E402
 import unmix.cli.results  # noqa: E402
 import unmix.cli.work  # noqa: E402, F401

@@ -1,0 +1,48 @@
+"""Which methods take part and with what keywords; the same over all scenes of a suite.
+
+A method runs with its own defaults, which are its authors' settings, unless a line here says
+otherwise. The quick mode shortens what would take minutes a scene; it says so in its manifest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from unmix.checks import InputError
+from unmix.methods import METHODS
+
+__all__ = ["KNOWN", "QUICK", "contenders", "parameters"]
+
+# With the true endmembers given, methods that only extract them are all FCLS.
+KNOWN: dict[str, str] = {
+    "vca-fcls": "FCLS",
+    "vca-khype": "K-Hype",
+    "vca-skhype": "SK-Hype",
+    "nae": "NAE",
+    "cresdae": "CResDAE, paper",
+}
+
+QUICK: dict[str, dict[str, Any]] = {}
+
+
+def contenders(asked: Sequence[str] | None, without: Sequence[str] = ()) -> list[str]:
+    """Names of the methods to run, in the order of `METHODS`.
+
+    Raises
+    ------
+    InputError
+        A name that is no method.
+
+    >>> contenders(["spa-fcls", "vca-fcls"])
+    ['vca-fcls', 'spa-fcls']
+    """
+    for name in asked or ():
+        if name not in METHODS:
+            raise InputError(f"methods: got {name!r}; choose from {', '.join(METHODS)}")
+    return [n for n in METHODS if (n in asked if asked else True) and n not in without]
+
+
+def parameters(method: str, quick: bool) -> Mapping[str, Any]:
+    """Keywords of a method beyond its defaults."""
+    return QUICK.get(method, {}) if quick else {}
