@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from unmix.methods.base import Unmixer
 from unmix.methods.cresdae import CResDAE
+from unmix.methods.khype import VCAKHype
 from unmix.methods.linear import SPAFCLS, VCAFCLS
 
 __all__ = ["DEFAULT", "METHODS", "CResDAE"]
@@ -11,6 +12,7 @@ __all__ = ["DEFAULT", "METHODS", "CResDAE"]
 METHODS: dict[str, type[Unmixer]] = {
     "vca-fcls": VCAFCLS,
     "spa-fcls": SPAFCLS,
+    "vca-khype": VCAKHype,
     "cresdae": CResDAE,
 }
 

@@ -15,7 +15,7 @@ from unmix.solve.pivot import TABLE_MAX, make_table, pivot_general, pivot_table
 from unmix.solve.project import project_rows
 from unmix.solve.quadratic import Quadratic, factor
 
-__all__ = ["as_pixels", "solve_all"]
+__all__ = ["as_pixels", "check_members", "solve_all", "solve_factored"]
 
 _BLOCK = 256  # pixels projected before they are pivoted: their coefficients stay in cache
 _CONDITION_MAX = 1e5  # above it H (cond²) has lost the digits that 1e-5 of an abundance needs
@@ -144,11 +144,24 @@ def solve_all(X: ArrayLike, E: ArrayLike, *, sum_to_one: bool) -> tuple[NDArray[
         Shapes that do not fit, more than 64 members, NaN or infinite values.
     """
     pixels = as_pixels(X)
-    problem = factor(check_endmembers(E, pixels.shape[1]), sum_to_one=sum_to_one)
-    n_members = len(problem.E)
-    if n_members > 64:
-        raise InputError(f"endmembers: got {n_members}; at most 64 are supported")
-    out = np.empty((len(pixels), n_members), pixels.dtype)
+    problem = factor(check_members(E, pixels.shape[1]), sum_to_one=sum_to_one)
+    out, pivoted = solve_factored(pixels, problem)
+    return out.reshape(*np.shape(X)[:-1], len(problem.E)), pivoted
+
+
+def check_members(E: ArrayLike, n_bands: int) -> NDArray[np.floating]:
+    """Endmembers (member, band) that the solvers take: 64 at most."""
+    members = check_endmembers(E, n_bands)
+    if len(members) > 64:
+        raise InputError(f"endmembers: got {len(members)}; at most 64 are supported")
+    return members
+
+
+def solve_factored(
+    pixels: NDArray[np.floating], problem: Quadratic
+) -> tuple[NDArray[np.floating], int]:
+    """Abundances (pixel, member) of pixels from `as_pixels`, and how many had a member at zero."""
+    out = np.empty((len(pixels), len(problem.E)), pixels.dtype)
     todo = np.zeros(len(pixels), np.int8)
     if problem.condition > _CONDITION_MAX:
         todo[:] = _GAVE_UP
@@ -161,14 +174,9 @@ def solve_all(X: ArrayLike, E: ArrayLike, *, sum_to_one: bool) -> tuple[NDArray[
         if bad:
             raise InputError(f"X: contains NaN or inf in {bad} pixels; mask them first")
     for i in np.flatnonzero(todo):
-        R, c = _coordinates(problem, pixels[i])
-        out[i] = active_set(R, c, sum_to_one=sum_to_one)
-    return out.reshape(*np.shape(X)[:-1], n_members), pivoted
-
-
-def _coordinates(problem: Quadratic, y: NDArray[np.floating]) -> tuple[NDArray, NDArray]:
-    Q, R = np.linalg.qr(problem.E.T)
-    return R, Q.T @ y.astype(np.float64)
+        R, c = problem.coordinates(pixels[i])
+        out[i] = active_set(R, c, sum_to_one=problem.sum_to_one)
+    return out, pivoted
 
 
 def _pivot(

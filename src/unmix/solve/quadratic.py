@@ -15,6 +15,13 @@ a linear complementarity problem with K unknowns. With T an orthonormal basis of
 
 so the error of W grows with cond(E), not with its square. Centring at ȳ = Eᵀa̅, a̅ = 1/K (FCLS)
 or 0 (NNLS), keeps float32 sums accurate.
+
+Residuals weighted by a matrix V and a ridge on the abundances,
+
+    min ½‖V (y − Eᵀa)‖² + ½ ρ ‖a‖²,
+
+are the same problem with the columns Fᵀ = [V Eᵀ; √ρ I] for Eᵀ and [V y; 0] for y: F takes E's place
+in the factorisation, and W takes in V, so that it still maps a pixel as it was measured.
 """
 
 from __future__ import annotations
@@ -37,17 +44,20 @@ class Quadratic:
     Parameters
     ----------
     W : ndarray, shape (member, band)
-        Maps a centred pixel to its solution without positivity.
+        Maps a centred pixel to its solution without positivity, weights included.
     centre : ndarray, shape (band,)
         ȳ.
     start : ndarray, shape (member,)
         a̅.
     H, G : ndarray, shape (member, member)
-        Inverse curvature along the free directions, and E Eᵀ.
+        Inverse curvature along the free directions, and F Fᵀ.
     condition : float
-        cond(Eᵀ T): infinite when endmembers are repeated or dependent.
+        cond(Fᵀ T): infinite when endmembers are repeated or dependent.
     sum_to_one : bool
     E : ndarray, shape (member, band)
+    F : ndarray, shape (member, row)
+        E, or [E Vᵀ, √ρ I] where residuals are weighted.
+    V : ndarray, shape (band, band), optional
     """
 
     W: Array
@@ -58,6 +68,16 @@ class Quadratic:
     condition: float
     sum_to_one: bool
     E: Array
+    F: Array
+    V: Array | None = None
+
+    def coordinates(self, y: NDArray[np.floating]) -> tuple[Array, Array]:
+        """R (member, member) and c (member,): the problem of pixel y is ½‖R a − c‖²."""
+        Q, R = np.linalg.qr(self.F.T)
+        target = y.astype(np.float64)
+        if self.V is not None:
+            target = self.V @ target
+        return R, Q[: len(target)].T @ target
 
 
 def _free_directions(n_members: int, sum_to_one: bool) -> Array:
@@ -74,26 +94,35 @@ def _free_directions(n_members: int, sum_to_one: bool) -> Array:
     return np.ascontiguousarray(full[:, 1:])
 
 
-def factor(E: NDArray[np.floating], *, sum_to_one: bool) -> Quadratic:
+def factor(
+    E: NDArray[np.floating], *, sum_to_one: bool, V: Array | None = None, ridge: float = 0.0
+) -> Quadratic:
     """Factor the endmembers E (member, band) once for all pixels.
+
+    `V` (band, band) weights residuals; `ridge` is ρ, which pulls towards a̅ and so keeps a⁰(ȳ) = a̅.
 
     >>> q = factor(np.array([[1.0, 0.0], [0.0, 1.0]]), sum_to_one=True)
     >>> np.round(q.W @ (np.array([0.25, 0.75]) - q.centre) + q.start, 12)
     array([0.25, 0.75])
     """
     E64 = np.ascontiguousarray(E, dtype=np.float64)
-    n_members = len(E64)
+    n_members, n_bands = E64.shape
+    F = E64 if V is None else E64 @ V.T
+    if ridge:
+        F = np.hstack([F, np.sqrt(ridge) * np.eye(n_members)])
     T = _free_directions(n_members, sum_to_one)
     start = np.full(n_members, 1.0 / n_members if sum_to_one else 0.0)
-    Q, R = np.linalg.qr(E64.T @ T)
+    Q, R = np.linalg.qr(F.T @ T)
     singular = np.linalg.svd(R, compute_uv=False) if R.size else np.ones(1)
     n_free = T.shape[1]
-    if len(singular) < n_free or singular[-1] <= singular[0] * np.finfo(float).eps * max(E64.shape):
+    if len(singular) < n_free or singular[-1] <= singular[0] * np.finfo(float).eps * max(F.shape):
         condition = np.inf
         W = np.zeros_like(E64)
         H = np.zeros((n_members, n_members))
     else:
         condition = float(singular[0] / singular[-1])
         TR = T @ solve_triangular(R, np.eye(n_free))
-        W, H = TR @ Q.T, TR @ TR.T
-    return Quadratic(W, start @ E64, start, H, E64 @ E64.T, condition, sum_to_one, E64)
+        W, H = TR @ Q[:n_bands].T, TR @ TR.T
+        if V is not None:
+            W = np.ascontiguousarray(W @ V)
+    return Quadratic(W, start @ E64, start, H, F @ F.T, condition, sum_to_one, E64, F, V)
