@@ -1,13 +1,13 @@
-"""VCA and SPA: known vertices come back, seeds repeat, large scenes lose nothing to sampling."""
+"""VCA, SPA, N-FINDR: known vertices come back, seeds repeat, sampling loses nothing."""
 
 import numpy as np
 import pytest
 
 from unmix.checks import InputError
-from unmix.extract import reduce, spa, vca
+from unmix.extract import nfindr, reduce, spa, vca
 from unmix.extract.vca import log_volume
 
-every_extractor = pytest.mark.parametrize("extract", [vca, spa])
+every_extractor = pytest.mark.parametrize("extract", [vca, spa, nfindr])
 
 
 def mixtures(n_members=4, n_bands=60, n_pixels=500, noise=0.0, seed=0, pure=True):

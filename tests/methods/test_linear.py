@@ -5,6 +5,7 @@ import pytest
 
 from unmix.checks import InputError
 from unmix.methods.linear import SPAFCLS, VCAFCLS
+from unmix.methods.simplex import NFINDRFCLS, SISALFCLS
 from unmix.metrics import align
 
 
@@ -23,7 +24,7 @@ def rmse(found, A, order):
     return np.sqrt(((found[:, order] - A) ** 2).mean())
 
 
-every_kind = pytest.mark.parametrize("kind", [VCAFCLS, SPAFCLS])
+every_kind = pytest.mark.parametrize("kind", [VCAFCLS, SPAFCLS, NFINDRFCLS])
 
 
 @every_kind
@@ -71,3 +72,20 @@ def test_feature_names_and_pipelines_of_scikit_learn():
 
     X, A, _ = scene()
     assert make_pipeline(VCAFCLS(3)).fit(X).transform(X).shape == A.shape
+
+
+def test_sisal_needs_no_pure_pixel_and_says_how_it_ended():
+    rng = np.random.default_rng(0)
+    _, A, E = scene(n_pixels=6000)
+    A = A[A.max(axis=1) < 0.8]
+    X = A @ E * rng.uniform(0.4, 1.1, (len(A), 1)) + 1e-4 * rng.standard_normal((len(A), 50))
+    errors = {}
+    for kind in (SISALFCLS, NFINDRFCLS):
+        model = kind(n_endmembers=3, scale="shade").fit(X)
+        errors[kind] = rmse(model.transform(X), A, align(E_true=E, E_est=model.endmembers_))
+    assert errors[SISALFCLS] < 0.03 < errors[NFINDRFCLS]
+    model = SISALFCLS(n_endmembers=3, scale="shade").fit(X)
+    assert model.status_ == f"Converged after {model.n_iter_} iterations."
+    assert len(model.history_["objective"]) == model.n_iter_ and 0.005 <= model.outside_ <= 0.1
+    model.set_params(endmembers=E).fit(X)
+    assert model.outside_ is None and model.n_iter_ == 0

@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 from unmix.checks import InputError
-from unmix.methods import DEFAULT, METHODS
+from unmix.methods import DEFAULT, EXTRACTORS, METHODS
 from unmix.methods.linear import VCAFCLS
 from unmix.output.tables import json_safe
 from unmix.pipeline import assemble, decide, extract_endmembers, run
@@ -404,14 +404,15 @@ def test_the_grid_is_the_scenes(envi_scene):
 # --- extract_endmembers --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("method", ["vca", "spa"])
+@pytest.mark.parametrize("method", ["vca", "spa", "nfindr", "sisal"])
 def test_extracted_endmembers_are_the_pure_pixels(method):
     found = extract_endmembers(scene(noise=0.0), K, method=method, scale="none")
     kept = np.isfinite(found.spectra).all(axis=0)
     assert np.flatnonzero(~kept).tolist() == IN_WATER
     distances = [np.abs(found.spectra[:, kept] - s[kept]).max(axis=1).min() for s in spectra()]
     assert max(distances) < 1e-3
-    assert found.source == f"{method.upper()}, scale none, seed 0"
+    name = EXTRACTORS[method].label.split(" + ")[0]
+    assert found.source == f"{name}, scale none, seed 0"
 
 
 def test_extraction_and_run_agree():

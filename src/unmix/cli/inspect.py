@@ -163,7 +163,7 @@ def endmembers(
     scene: Scene,
     out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help=".csv or .sli")],
     n_endmembers: Annotated[int, typer.Option("-k", "--n-endmembers", help="How many.")],
-    method: Annotated[str, typer.Option("--method", help="vca or spa.")] = "vca",
+    method: Annotated[str, typer.Option("--method", help="vca, spa, nfindr, sisal.")] = "vca",
     scale: Annotated[str, typer.Option("--scale", help="auto, none, l2, max, shade.")] = "auto",
     drop_bands: DropBands = None,
     water_windows: WaterWindows = None,

@@ -6,14 +6,22 @@ from unmix.methods.base import Unmixer
 from unmix.methods.cresdae import CResDAE
 from unmix.methods.khype import VCAKHype
 from unmix.methods.linear import SPAFCLS, VCAFCLS
+from unmix.methods.simplex import NFINDRFCLS, SISALFCLS
 
-__all__ = ["DEFAULT", "METHODS", "CResDAE"]
+__all__ = ["DEFAULT", "EXTRACTORS", "METHODS", "CResDAE"]
 
 METHODS: dict[str, type[Unmixer]] = {
     "vca-fcls": VCAFCLS,
     "spa-fcls": SPAFCLS,
+    "nfindr-fcls": NFINDRFCLS,
+    "sisal-fcls": SISALFCLS,
     "vca-khype": VCAKHype,
     "cresdae": CResDAE,
+}
+
+# Those that bring endmembers to the exact solver, by the extractor's name alone.
+EXTRACTORS = {
+    name.removesuffix("-fcls"): kind for name, kind in METHODS.items() if name.endswith("-fcls")
 }
 
 # The recipe of CResDAE as published is a baseline that the exact solvers beat on every scene tried,

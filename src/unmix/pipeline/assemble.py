@@ -43,9 +43,15 @@ def residuals(estimator: Unmixer, X: Pixels, A: Pixels, scale: str) -> NDArray[n
 
 def convergence(estimator: Unmixer, X: Pixels, A: Pixels, scale: str) -> dict[str, Any]:
     """Status sentence, and for the exact solvers the proof on a part of the pixels."""
+    from unmix.methods.linear import LinearUnmixer
+
+    found: dict[str, Any] = {"status": "solved exactly"}
     status = getattr(estimator, "status_", None)
     if status is not None:
-        return {"status": status, "iterations": getattr(estimator, "n_iter_", None)}
+        found = {"status": status, "iterations": getattr(estimator, "n_iter_", None)}
+        if type(estimator).transform is not LinearUnmixer.transform:
+            return found
+        found["status"] = f"{status.rstrip('.')}; abundances solved exactly"
     from unmix.scaling import normalise
     from unmix.solve import kkt_residual, nnls
 
@@ -54,7 +60,7 @@ def convergence(estimator: Unmixer, X: Pixels, A: Pixels, scale: str) -> dict[st
         kkt = kkt_residual(x, E, nnls(x, E), sum_to_one=False).max()
     else:
         kkt = kkt_residual(normalise(x, scale)[0], normalise(E, scale)[0], A[:_PROOF]).max()
-    return {"status": "solved exactly", "kkt": float(kkt), "pixels_checked": len(x)}
+    return found | {"kkt": float(kkt), "pixels_checked": len(x)}
 
 
 def describe(estimator: Unmixer, name: str) -> dict[str, Any]:

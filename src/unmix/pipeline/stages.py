@@ -199,7 +199,8 @@ def extract_endmembers(
     ----------
     scene : xarray.DataArray or path-like
     n_endmembers : int
-    method : {"vca", "spa"}
+    method : str
+        A name in `unmix.methods.EXTRACTORS`: "vca", "spa", "nfindr", "sisal".
     scale : {"auto", "none", "l2", "max", "shade"}
     seed : int
     preparation : mapping, optional
@@ -211,12 +212,11 @@ def extract_endmembers(
     >>> len(extract_endmembers(xr.DataArray(cube, dims=("y", "x", "band")), 3))
     3
     """
-    from unmix.methods.linear import SPAFCLS, VCAFCLS
+    from unmix.methods import EXTRACTORS
 
-    kinds = {"vca": VCAFCLS, "spa": SPAFCLS}
-    kind = kinds[check_option(method, tuple(kinds), "method")]
+    kind = EXTRACTORS[check_option(method, tuple(EXTRACTORS), "method")]
     ready = make_ready(scene, seed=seed, options=preparation)
     mode = decide.scale_mode(ready.X, None, n_endmembers, scale, seed)["mode"]
-    found = kind(n_endmembers, scale=mode, seed=seed).fit(ready.X).endmembers_
-    source = f"{method.upper()}, scale {mode}, seed {seed}"
+    found = kind(n_endmembers=n_endmembers, scale=mode, seed=seed).fit(ready.X).endmembers_
+    source = f"{kind.label.split(' + ')[0]}, scale {mode}, seed {seed}"
     return assemble.member_spectra(ready, np.asarray(found), (), source)
