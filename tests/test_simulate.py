@@ -167,7 +167,7 @@ def test_bands_without_a_value_are_left_out(members):
 @pytest.mark.parametrize(
     ("kwargs", "message"),
     [
-        ({"model": "hapke"}, "model: got 'hapke'; choose one of linear, bilinear"),
+        ({"model": "cubic"}, "model: got 'cubic'; choose one of linear, bilinear"),
         ({"field": "fractal"}, "field"),
         ({"snr": np.nan}, "snr: got nan"),
         ({"snr": -np.inf}, "snr"),
