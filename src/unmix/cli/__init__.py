@@ -116,4 +116,5 @@ import unmix.cli.benchmark  # noqa: E402  (these register their commands on `app
 import unmix.cli.inspect  # noqa: E402
 import unmix.cli.make  # noqa: E402
 import unmix.cli.results  # noqa: E402
+import unmix.cli.simulate  # noqa: E402
 import unmix.cli.work  # noqa: E402, F401

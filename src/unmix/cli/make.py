@@ -1,9 +1,8 @@
-"""`unmix simulate`, `unmix demo`: scenes with a known truth."""
+"""`unmix demo`: a scene with a known truth, unmixed blind."""
 
 from __future__ import annotations
 
 import contextlib
-import re
 import secrets
 import shutil
 import sys
@@ -18,45 +17,6 @@ from unmix.cli import app
 from unmix.cli.common import Overwrite, Seed, print_json, progress
 
 DEMO_METHODS = ("vca-fcls", "cresdae")
-
-
-@app.command()
-def simulate(
-    out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help=".mat or .tif")],
-    library: Annotated[
-        Path | None, typer.Option("--library", help="Spectra to mix. [default: built in]")
-    ] = None,
-    members: Annotated[
-        str | None, typer.Option("--members", help="Names in the library, comma-separated.")
-    ] = None,
-    model: Annotated[str, typer.Option("--model", help="linear, bilinear, pnmm, ...")] = "linear",
-    snr: Annotated[float, typer.Option("--snr", help="Signal-to-noise ratio in dB.")] = 30.0,
-    size: Annotated[str, typer.Option("--size", help="ROWSxCOLUMNS")] = "96x128",
-    field: Annotated[str, typer.Option("--field", help="gaussian or dirichlet.")] = "gaussian",
-    seed: Seed = 0,
-    overwrite: Overwrite = False,
-) -> None:
-    """Simulate a scene with known abundances."""
-    from unmix import simulate as sim
-    from unmix.io.library import read_endmembers, select_members
-
-    spectra = sim.builtin_library() if library is None else read_endmembers(library)
-    if members is not None:
-        spectra = select_members(spectra, members)
-    elif library is None:
-        spectra = select_members(spectra, ("Alunite", "Kaolinite", "Goethite", "Calcite"))
-    shape = re.fullmatch(r"(\d+)[x×](\d+)", size.strip())
-    if shape is None:
-        raise InputError(f"size: cannot read {size!r}; write ROWSxCOLUMNS, such as 96x128")
-    rows, columns = int(shape[1]), int(shape[2])
-    scene = sim.simulate(
-        spectra, model=model, snr=snr, size=(rows, columns), seed=seed, field=field
-    )
-    writers = {".mat": sim.write_mat, ".tif": sim.write_geotiff}
-    if out.suffix.lower() not in writers:
-        raise InputError(f"out: {out.name} ends in neither .mat nor .tif; name it so")
-    written = writers[out.suffix.lower()](scene, out, overwrite=overwrite)
-    typer.echo(f"{rows} × {columns} pixels of {', '.join(scene.endmembers.names)} in {written}")
 
 
 @app.command()

@@ -17,7 +17,7 @@ from unmix.checks import InputError
 from unmix.io.envi_header import split_list
 from unmix.io.lazy import Affine
 
-__all__ = ["envi_crs", "grid_coords", "grid_of", "map_info_affine"]
+__all__ = ["crs_wkt", "envi_crs", "grid_coords", "grid_of", "map_info_affine"]
 
 # EPSG code of UTM zone 0 North for the datums whose zones EPSG numbers in a row, with the zones.
 _UTM_NORTH = {
@@ -145,6 +145,23 @@ def _valid_wkt(text: str) -> str | None:
         with Env():
             return str(CRS.from_wkt(text, morph_from_esri_dialect=True).to_wkt()) or None
     except CRSError:
+        return None
+
+
+def crs_wkt(text: str) -> str | None:
+    """WKT of a CRS named by EPSG code, WKT or PROJ text; None when it is none.
+
+    >>> crs_wkt("EPSG:32650")[:30], crs_wkt("nowhere")
+    ('PROJCS["WGS 84 / UTM zone 50N"', None)
+    """
+    from rasterio.crs import CRS
+    from rasterio.env import Env
+    from rasterio.errors import CRSError
+
+    try:
+        with Env():
+            return str(CRS.from_user_input(text).to_wkt()) or None
+    except (CRSError, ValueError, TypeError):
         return None
 
 

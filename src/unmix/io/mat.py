@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from unmix.checks import InputError
 from unmix.io.bands import band_table
 from unmix.io.files import read_head
-from unmix.io.lazy import BandKey, Decoding, PixelSource, RawScene
+from unmix.io.georef import crs_wkt
+from unmix.io.lazy import Affine, BandKey, Decoding, PixelSource, RawScene
 from unmix.io.mat5 import Mat5Variable, is_mat5, scan_mat5
 from unmix.io.mat73 import Mat73Variable, is_hdf5, scan_mat73
 
@@ -156,7 +157,26 @@ def read_mat(path: Path, variable: str | None = None) -> RawScene:
         attrs["kept_bands"] = [int(b) for b in kept]
         history.append(f"bands {int(kept.min())} to {int(kept.max())} of the sensor, in part")
     pixels = PixelSource(shape, MatPixels(item, layout, shape), decoding)
-    return RawScene(pixels, bands, [str(path)], attrs=attrs, history=history)
+    crs, affine = _place(variables, history)
+    return RawScene(pixels, bands, [str(path)], crs, affine, attrs, history)
+
+
+def _place(
+    variables: Mapping[str, MatVariable], history: list[str]
+) -> tuple[str | None, Affine | None]:
+    """Where the scene lies: `crs`, as text, and `transform` (a, b, c, d, e, f), where it has them.
+
+    Both or none: a file's own `transform` of another meaning is no georeferencing.
+    """
+    crs, values = variables.get("crs"), small_array(variables, "transform")
+    if crs is None or crs.kind != "char" or values is None:
+        return None, None
+    wkt = crs_wkt(" ".join(crs.strings()))
+    a, b, _, d, e, _ = values if values.size == 6 else np.full(6, np.nan)
+    if wkt is None or not np.isfinite(values).all() or not abs(a * e - b * d) > 0:
+        history.append("crs and transform are no georeferencing: left out")
+        return None, None
+    return wkt, tuple(values.tolist())
 
 
 def small_array(variables: Mapping[str, MatVariable], name: str) -> NDArray[np.float64] | None:

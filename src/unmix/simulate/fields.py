@@ -6,10 +6,18 @@ Everything is drawn from a `numpy.random.Generator`; the same generator state gi
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import gaussian_filter
 
-__all__ = ["dirichlet_abundances", "smooth_abundances", "terrain"]
+__all__ = [
+    "IMPURE",
+    "capped",
+    "dirichlet_abundances",
+    "random_field",
+    "smooth_abundances",
+    "sparsest",
+    "terrain",
+]
 
 Array = NDArray[np.floating]
 
@@ -22,7 +30,13 @@ OUTCROP = 0.03
 
 
 def smooth_abundances(
-    rng: np.random.Generator, k: int, size: tuple[int, int], pure: bool = True
+    rng: np.random.Generator,
+    k: int,
+    size: tuple[int, int],
+    pure: bool = True,
+    *,
+    max_members: int | None = None,
+    max_purity: float = IMPURE,
 ) -> Array:
     """Abundances from K smooth Gaussian fields z: a = softmax(2.5 z), shape (row, col, member).
 
@@ -33,33 +47,98 @@ def smooth_abundances(
     ----------
     pure : bool
         Give each member a disc where its abundance is 1, fading out to twice the radius;
-        otherwise draw every pixel towards the middle until no abundance exceeds 0.8.
+        otherwise draw every pixel towards the middle until no abundance exceeds `max_purity`.
+    max_members : int, optional
+        The most members a pixel holds (`sparsest`).
+    max_purity : float
+        The largest abundance without `pure`.
 
     >>> A = smooth_abundances(np.random.default_rng(0), 3, (40, 60))
     >>> bool(np.allclose(A.sum(axis=-1), 1)), A.max(axis=(0, 1)).round(3)
     (True, array([1., 1., 1.]))
     """
-    z = np.stack([_smooth(rng, size) for _ in range(k)], axis=-1)
+    z = np.stack([random_field(rng, size) for _ in range(k)], axis=-1)
     A = np.exp(SHARPNESS * (z - z.max(axis=-1, keepdims=True)))
     A /= A.sum(axis=-1, keepdims=True)
-    return _with_outcrops(A) if pure else _capped(A)
+    A = sparsest(_with_outcrops(A) if pure else A, max_members)
+    return A if pure else capped(A, max_purity, max_members)
 
 
 def dirichlet_abundances(
-    rng: np.random.Generator, k: int, size: tuple[int, int], pure: bool = True
+    rng: np.random.Generator,
+    k: int,
+    size: tuple[int, int],
+    pure: bool = True,
+    *,
+    concentration: ArrayLike = 1.0,
+    max_members: int | None = None,
+    max_purity: float = IMPURE,
 ) -> Array:
-    """Independent flat Dirichlet abundances; with `pure`, one pixel of each member at random.
+    """Independent Dirichlet abundances; with `pure`, one pixel of each member at random.
+
+    Parameters
+    ----------
+    concentration : float or array_like, shape (member,)
+        1 is flat over the simplex; below 1 pixels tend to be pure, above 1 well mixed.
+    pure, max_members, max_purity
+        As in `smooth_abundances`.
 
     >>> A = dirichlet_abundances(np.random.default_rng(0), 3, (40, 60), pure=False)
     >>> bool(A.max() <= 0.8 + 1e-12), A.mean(axis=(0, 1)).round(1)
     (True, array([0.3, 0.3, 0.3]))
     """
-    A = rng.dirichlet(np.ones(k), size)
+    alpha = np.broadcast_to(np.asarray(concentration, float), k)
+    A = sparsest(rng.dirichlet(alpha, size), max_members)
     if not pure:
-        return _capped(A)
+        return capped(A, max_purity, max_members)
     spots = rng.permutation(size[0] * size[1])[:k]
     A.reshape(-1, k)[spots] = np.eye(k)[: len(spots)]
     return A
+
+
+def sparsest(A: Array, n: int | None) -> Array:
+    """At most `n` members a pixel: a ← max(a - c, 0) over its sum, c the (n+1)-th largest.
+
+    No jump where two members change rank, a pure pixel stays pure, and flat Dirichlet abundances
+    become flat on the face of their `n` largest members. Where the `n` largest and the next are
+    all equal, the first `n` of them share the pixel.
+
+    >>> sparsest(np.array([[0.5, 0.3, 0.2], [1.0, 0.0, 0.0]]), 2)
+    array([[0.75, 0.25, 0.  ],
+           [1.  , 0.  , 0.  ]])
+    """
+    k = A.shape[-1]
+    if n is None or n >= k:
+        return A
+    next_largest = np.partition(A, k - n - 1, axis=-1)[..., k - n - 1, None]
+    rest = np.maximum(A - next_largest, 0.0)
+    total = rest.sum(axis=-1, keepdims=True)
+    return np.where(total > 0, rest / np.where(total > 0, total, 1.0), _largest(A, n) / n)
+
+
+def capped(A: Array, cap: float, n: int | None = None) -> Array:
+    """Move pixels towards the mean of their n members until none exceeds `cap`.
+
+    a ← u + t (a - u) with u = 1/n for the n largest members (all K by default) and 0 elsewhere.
+
+    >>> capped(np.array([0.0, 0.0, 1.0]), 0.8)
+    array([0.1, 0.1, 0.8])
+    """
+    n = A.shape[-1] if n is None else min(n, A.shape[-1])
+    even = 1.0 / n
+    u = even * _largest(A, n)
+    top = A.max(axis=-1, keepdims=True)
+    t = np.minimum(1.0, (max(cap, even) - even) / np.maximum(top - even, 1e-12))
+    return u + t * (A - u)
+
+
+def _largest(A: Array, n: int) -> NDArray[np.bool_]:
+    """Which members are among the pixel's n largest, the first of equal ones."""
+    if n == A.shape[-1]:
+        return np.ones(A.shape, bool)
+    chosen = np.zeros(A.shape, bool)
+    np.put_along_axis(chosen, np.argsort(-A, axis=-1, kind="stable")[..., :n], True, axis=-1)
+    return chosen
 
 
 def terrain(
@@ -71,7 +150,7 @@ def terrain(
     >>> s.shape, round(float(s.min()), 3), round(float(s.max()), 3)
     ((30, 50), 0.6, 1.1)
     """
-    height = _smooth(rng, size, share=0.12, fine=0.05)
+    height = random_field(rng, size, share=0.12, fine=0.05)
     padded = np.pad(height, 1, mode="edge")
     slope = (padded[1:-1, 2:] - padded[1:-1, :-2]) + 0.5 * (padded[2:, 1:-1] - padded[:-2, 1:-1])
     spread = np.ptp(slope)
@@ -79,7 +158,7 @@ def terrain(
     return (span[0] + (span[1] - span[0]) * unit).astype(np.float32)
 
 
-def _smooth(
+def random_field(
     rng: np.random.Generator, size: tuple[int, int], share: float = 0.1, fine: float = 0.2
 ) -> Array:
     """Gaussian random field of zero mean and unit variance over the scene."""
@@ -111,12 +190,3 @@ def _with_outcrops(A: Array) -> Array:
         out = (1.0 - weight) * out + weight * np.eye(k)[member]
         free &= distance > 4.0 * radius
     return out
-
-
-def _capped(A: Array) -> Array:
-    """Move pixels towards 1/K until no abundance exceeds the cap: a ← 1/K + t (a - 1/K)."""
-    k = A.shape[-1]
-    cap = max(IMPURE, 1.0 / k)
-    top = A.max(axis=-1, keepdims=True)
-    t = np.minimum(1.0, (cap - 1.0 / k) / np.maximum(top - 1.0 / k, 1e-12))
-    return 1.0 / k + t * (A - 1.0 / k)
