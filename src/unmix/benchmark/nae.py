@@ -17,7 +17,12 @@ from unmix.types import Endmembers
 __all__ = ["SPECTRA", "nae"]
 
 # Fixed by scripts/choose_grid_spectra.py before any method but VCA had seen them.
-SPECTRA = ()
+SPECTRA = (
+    "Andradite GDS12 Garnet s06av95a=c",
+    "Epidote BR93-33a s06av95a=b",
+    "Gypsum HS333.3B (Selenite) s06av95a=a",
+    "Pyrophyllite PYS1A <850um s06av95a=a",
+)
 SNRS = (10, 20, 30)
 PIXELS, QUICK_PIXELS = (300, 1000), (100, 200)
 SPATIAL = ("conv-ae",)  # there is nothing to see in a pixel's neighbours
