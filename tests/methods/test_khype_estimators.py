@@ -1,16 +1,16 @@
-"""VCA + K-Hype: what the estimator adds to the solver."""
+"""VCA + K-Hype and VCA + SK-Hype: what the estimators add to the solvers."""
 
 import numpy as np
 import pytest
 
 from unmix.checks import InputError
-from unmix.methods.khype import VCAKHype
+from unmix.methods.khype import VCAKHype, VCASKHype
 from unmix.methods.linear import VCAFCLS
 from unmix.mixing import bilinear
 from unmix.scaling import SCALES
 from unmix.solve import khype
 
-every_kind = pytest.mark.parametrize("kind", [VCAKHype])
+every_kind = pytest.mark.parametrize("kind", [VCAKHype, VCASKHype])
 
 
 def scene(n_pixels=800, seed=0):
@@ -63,3 +63,21 @@ def test_reflectance_one_is_the_largest_endmember_value():
 def test_a_wrong_keyword_is_named(kind, keyword, value):
     with pytest.raises(InputError, match=keyword):
         kind(n_endmembers=3, **{keyword: value}).fit(scene(50)[0])
+
+
+@pytest.mark.parametrize(("keyword", "value"), [("max_iter", 0), ("max_iter", 2.5), ("tol", -1)])
+def test_a_wrong_alternation_is_named(keyword, value):
+    with pytest.raises(InputError, match=keyword):
+        VCASKHype(n_endmembers=3, **{keyword: value}).fit(scene(50)[0])
+
+
+def test_the_status_tells_how_the_alternation_ended():
+    X, _, E = scene()
+    done = VCASKHype(endmembers=E, max_iter=500, tol=1e-3).fit(X)
+    assert done.status_.startswith("Converged after at most") and 1 < done.n_iter_ < 500
+    cut = VCASKHype(endmembers=E, max_iter=2, tol=0.0).fit(X)
+    assert (
+        cut.status_
+        == "The maximum number of iterations (2) was reached in 800 of 800 pixels tried."
+    )
+    assert cut.n_iter_ == 2

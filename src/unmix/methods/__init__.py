@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from unmix.methods.base import Unmixer
 from unmix.methods.cresdae import CResDAE
-from unmix.methods.khype import VCAKHype
+from unmix.methods.khype import VCAKHype, VCASKHype
 from unmix.methods.linear import SPAFCLS, VCAFCLS
 from unmix.methods.simplex import NFINDRFCLS, SISALFCLS
 
@@ -16,6 +16,7 @@ METHODS: dict[str, type[Unmixer]] = {
     "nfindr-fcls": NFINDRFCLS,
     "sisal-fcls": SISALFCLS,
     "vca-khype": VCAKHype,
+    "vca-skhype": VCASKHype,
     "cresdae": CResDAE,
 }
 

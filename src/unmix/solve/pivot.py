@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-__all__ = ["TABLE_MAX", "make_table", "pivot_general", "pivot_table"]
+__all__ = ["TABLE_MAX", "make_table", "pivot_general", "pivot_table", "solve_spd"]
 
 TABLE_MAX = 10
 _PATIENCE = 3
@@ -44,7 +44,7 @@ def _substitute(A: Any, b: Any, m: int) -> None:
 
 
 @njit(nogil=True, cache=True)
-def _solve_spd(A: Any, b: Any, m: int) -> bool:
+def solve_spd(A: Any, b: Any, m: int) -> bool:
     """Solve A[:m, :m] x = b[:m] in place by Cholesky; False when A is not positive definite."""
     for j in range(m):
         d = A[j, j]
@@ -76,7 +76,7 @@ def _dual(a0: Any, H: Any, held: Any, v: Any, A: Any, b: Any, index: Any) -> boo
         b[p] = -a0[index[p]]
         for q in range(p + 1):
             A[p, q] = H[index[p], index[q]]
-    if not _solve_spd(A, b, m):
+    if not solve_spd(A, b, m):
         return False
     for k in range(n_members):
         v[k] = a0[k]
@@ -108,7 +108,7 @@ def _primal(
         b[p] = g[index[p]]
         for q in range(p + 1):
             A[p, q] = G[index[p], index[q]]
-    if not _solve_spd(A, b, m):
+    if not solve_spd(A, b, m):
         return False
     multiplier = 0.0
     if one:
@@ -208,7 +208,7 @@ def make_table(H: Any, G: Any, one: bool) -> tuple[Any, Any]:
                 b[p] = 1.0 if p == column else 0.0
                 for q in range(p + 1):
                     A[p, q] = H[index[p], index[q]]
-            if not _solve_spd(A, b, m):
+            if not solve_spd(A, b, m):
                 usable[code] = False
                 break
             for k in range(n_members):
