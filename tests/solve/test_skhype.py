@@ -158,6 +158,16 @@ def test_float32_stays_float32_and_close_to_float64(n_members):
     assert np.abs(A - A64).max() < 1e-7 and np.abs(d - d64).max() < 1e-7
 
 
+def test_threads_do_not_change_the_answer(monkeypatch):
+    E = spectra(3)
+    X = mixtures(E, n_pixels=3000)
+    answers = []
+    for threads in ("1", "3"):
+        monkeypatch.setenv("UNMIX_THREADS", threads)
+        answers.append(skhype(X, E)[0])
+    np.testing.assert_allclose(*answers, atol=1e-9)
+
+
 def test_shapes_and_one_member():
     E = spectra(3)
     X = mixtures(E, n_pixels=6)
