@@ -71,6 +71,15 @@ def test_a_wrong_alternation_is_named(keyword, value):
         VCASKHype(n_endmembers=3, **{keyword: value}).fit(scene(50)[0])
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_status_of_khype_is_a_proof(dtype, monkeypatch):
+    X, A, E = scene()
+    model = VCAKHype(endmembers=E, scale="l2").fit(X.astype(dtype))
+    assert model.status_.startswith("Solved exactly: optimality conditions are violated by up to")
+    monkeypatch.setattr("unmix.methods.khype.khype", lambda X, E, **_: A[: len(X)].astype(dtype))
+    assert VCAKHype(endmembers=E).fit(X.astype(dtype)).status_.startswith("Not exact")
+
+
 def test_the_status_tells_how_the_alternation_ended():
     X, _, E = scene()
     done = VCASKHype(endmembers=E, max_iter=500, tol=1e-3).fit(X)

@@ -13,13 +13,14 @@ from unmix.extract.reduce import sample_rows
 from unmix.methods.base import Unmixer
 from unmix.methods.linear import VCAFCLS
 from unmix.scaling import levelled, normalise
-from unmix.solve.khype import check_kernel, khype
+from unmix.solve.khype import check_kernel, khype, khype_kkt
 from unmix.solve.skhype import alternate, check_alternation, skhype
 
 __all__ = ["VCAKHype", "VCASKHype"]
 
 Pixels = NDArray[np.floating]
-_SAMPLE = 1000  # pixels on which the alternation is watched
+_SAMPLE = 1000  # pixels on which the solver is watched
+_EXACT = {np.dtype(np.float32): 1e-5, np.dtype(np.float64): 1e-8}  # optimality residual
 
 
 class KernelUnmixer(Unmixer):
@@ -68,12 +69,21 @@ class KernelUnmixer(Unmixer):
         self.endmembers_ = start.endmembers_
         members, _ = normalise(self.endmembers_, self.scale)
         self.unit_ = float(np.abs(members).max())
+        sample = pixels[sample_rows(len(pixels), _SAMPLE, self.seed)]
+        self.status_ = self._watch(*self._levelled(sample))
         return self
+
+    @abstractmethod
+    def _watch(self, X: Pixels, E: Pixels) -> str:
+        """How solving ends, from a sample of levelled pixels."""
 
     def transform(self, X: ArrayLike) -> Pixels:
         """Abundances (..., member) on the simplex, in X's float type."""
         check_is_fitted(self)
         return self._like(self._solve(*self._levelled(self._check_pixels(X, reset=False))), X)
+
+    def _options(self) -> dict[str, Any]:
+        return {"kernel": self.kernel, "sigma": self.sigma, "mu": self.mu, "unit": self.unit_}
 
     def _levelled(self, pixels: Pixels) -> tuple[Pixels, Pixels]:
         """Pixels and endmembers at the brightness of the scale mode."""
@@ -115,8 +125,14 @@ class VCAKHype(KernelUnmixer):
     label = "VCA + K-Hype"
     reference = "Nascimento & Bioucas-Dias 2005; Chen, Richard & Honeine 2013"
 
+    def _watch(self, X: Pixels, E: Pixels) -> str:
+        kkt = khype_kkt(X, E, self._solve(X, E), **self._options()).max()
+        what = "Solved exactly" if kkt <= _EXACT[X.dtype] else "Not exact"
+        violation = f"optimality conditions are violated by up to {kkt:.0e}"
+        return f"{what}: {violation} in {len(X)} pixels tried."
+
     def _solve(self, X: Pixels, E: Pixels) -> Pixels:
-        return khype(X, E, kernel=self.kernel, sigma=self.sigma, mu=self.mu, unit=self.unit_)
+        return khype(X, E, **self._options())
 
 
 class VCASKHype(KernelUnmixer):
@@ -174,7 +190,7 @@ class VCASKHype(KernelUnmixer):
         self.tol = tol
 
     def fit(self, X: ArrayLike, y: Any = None) -> VCASKHype:
-        """Extract endmembers, or take those given; `status_` tells of the alternation on a sample.
+        """Extract endmembers, or take those given; `status_` and `n_iter_` are those of a sample.
 
         Raises
         ------
@@ -183,23 +199,19 @@ class VCASKHype(KernelUnmixer):
         """
         check_alternation(self.max_iter, self.tol)
         super().fit(X)
-        pixels = self._check_pixels(X, reset=False)
-        sample = pixels[sample_rows(len(pixels), _SAMPLE, self.seed)]
-        found = alternate(*self._levelled(sample), **self._options())
-        self.n_iter_ = int(max(found.steps.max(), 1))
-        unfinished, tried = int((found.change >= self.tol).sum()), f"{len(sample)} pixels tried."
-        self.status_ = (
-            f"The maximum number of iterations ({self.max_iter}) was reached in {unfinished} of "
-            if unfinished
-            else f"Converged after at most {self.n_iter_} iterations in all "
-        ) + tried
         return self
 
+    def _watch(self, X: Pixels, E: Pixels) -> str:
+        found = alternate(X, E, **self._options())
+        self.n_iter_ = int(max(found.steps.max(), 1))
+        unfinished, tried = int((found.change >= self.tol).sum()), f"{len(X)} pixels tried."
+        if unfinished:
+            most = f"The maximum number of iterations ({self.max_iter})"
+            return f"{most} was reached in {unfinished} of {tried}"
+        return f"Converged after at most {self.n_iter_} iterations in all {tried}"
+
     def _options(self) -> dict[str, Any]:
-        return {
-            "kernel": self.kernel, "sigma": self.sigma, "mu": self.mu, "unit": self.unit_,
-            "max_iter": self.max_iter, "tol": self.tol,
-        }  # fmt: skip
+        return super()._options() | {"max_iter": self.max_iter, "tol": self.tol}
 
     def _solve(self, X: Pixels, E: Pixels) -> Pixels:
         return skhype(X, E, **self._options())[0]

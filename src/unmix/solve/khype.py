@@ -26,9 +26,10 @@ from scipy.linalg import LinAlgError, cholesky, solve_triangular
 from unmix.checks import InputError, check_option
 from unmix.parallel import one_blas_thread
 from unmix.solve.engine import as_pixels, check_members, solve_factored
+from unmix.solve.optimality import kkt_residual
 from unmix.solve.quadratic import Quadratic, factor
 
-__all__ = ["KERNELS", "band_kernel", "check_kernel", "khype"]
+__all__ = ["KERNELS", "band_kernel", "check_kernel", "khype", "khype_kkt"]
 
 Array = NDArray[np.float64]
 KERNELS = ("gaussian", "polynomial")
@@ -135,3 +136,28 @@ def _problem(
         ) from None
     V = np.tril(solve_triangular(C, np.eye(len(C)), lower=True)) / unit
     return factor(E, sum_to_one=True, V=V, ridge=1.0)
+
+
+def khype_kkt(
+    X: ArrayLike,
+    E: ArrayLike,
+    A: ArrayLike,
+    *,
+    kernel: str = "gaussian",
+    sigma: float = 2.0,
+    mu: float = 1e-2,
+    unit: float = 1.0,
+) -> Array:
+    """How far abundances A (..., member) are from K-Hype's optimum: `kkt_residual` of ‖V(y − Mα)‖.
+
+    >>> E = np.eye(2, 5)
+    >>> bool(khype_kkt(E, E, khype(E, E)).max() < 1e-14)
+    True
+    """
+    x = as_pixels(X)
+    with one_blas_thread():
+        problem = _problem(check_members(E, x.shape[1]), kernel, sigma, mu, unit)
+        weighted = x @ np.asarray(problem.V).T
+    target = np.hstack([weighted, np.zeros((len(x), len(problem.F)))])
+    a = np.reshape(A, (len(x), -1))
+    return kkt_residual(target, problem.F, a).reshape(np.shape(X)[:-1])
