@@ -128,8 +128,8 @@ class VCAKHype(KernelUnmixer):
     def _watch(self, X: Pixels, E: Pixels) -> str:
         kkt = khype_kkt(X, E, self._solve(X, E), **self._options()).max()
         what = "Solved exactly" if kkt <= _EXACT[X.dtype] else "Not exact"
-        violation = f"optimality conditions are violated by up to {kkt:.0e}"
-        return f"{what}: {violation} in {len(X)} pixels tried."
+        bound = f"optimality conditions hold to {kkt:.0e}"
+        return f"{what}: {bound} in {len(X)} pixels tried."
 
     def _solve(self, X: Pixels, E: Pixels) -> Pixels:
         return khype(X, E, **self._options())
