@@ -7,14 +7,18 @@ configure, safe inside Dask workers, and the answer does not depend on how pixel
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from functools import cache
+from typing import TypeVar
 
 from threadpoolctl import ThreadpoolController
 
-__all__ = ["n_threads", "one_blas_thread", "over_pixels"]
+__all__ = ["n_threads", "one_blas_thread", "over_items", "over_pixels"]
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
 
 _MOST = 256  # threads
 _SMALL = 2048  # pixels below which one thread is faster than the hand-over
@@ -70,3 +74,17 @@ def over_pixels(kernel: Callable[[int, int], int], n_pixels: int) -> int:
     pieces = workers * 4  # a few a thread, so that an uneven scene does not leave one waiting
     cuts = [n_pixels * i // pieces for i in range(pieces + 1)]
     return sum(_pool(workers).map(kernel, cuts[:-1], cuts[1:]))
+
+
+def over_items(function: Callable[[Item], Answer], items: Sequence[Item]) -> list[Answer]:
+    """Answers of `function` for each item, on all threads, in the items' order.
+
+    For whole runs of a method; `function` must not use the threads itself.
+
+    >>> over_items(lambda i: i * i, [1, 2, 3])
+    [1, 4, 9]
+    """
+    workers = n_threads()
+    if workers == 1 or len(items) < 2:
+        return [function(item) for item in items]
+    return list(_pool(workers).map(function, items))

@@ -12,7 +12,10 @@ from unmix.checks import InputError
 from unmix.methods import METHODS
 
 # Keywords that make a method quick; everything else is its default.
-QUICK = {"cresdae": {"epochs": 3, "batch_size": 64, "pretrain_epochs": 1, "device": "cpu"}}
+QUICK = {
+    "cresdae": {"epochs": 3, "batch_size": 64, "pretrain_epochs": 1, "device": "cpu"},
+    "edaa": {"n_restarts": 3, "n_outer": 20},
+}
 # Keywords with which it also fits.
 TRAINED = {"cresdae": {"epochs": 150, "batch_size": 32}}
 K, ROWS, COLUMNS, BANDS = 3, 11, 14, 30

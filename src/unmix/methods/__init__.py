@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from unmix.methods.base import Unmixer
 from unmix.methods.cresdae import CResDAE
+from unmix.methods.edaa import EDAA
 from unmix.methods.khype import VCAKHype, VCASKHype
 from unmix.methods.linear import SPAFCLS, VCAFCLS
 from unmix.methods.simplex import NFINDRFCLS, SISALFCLS
@@ -17,6 +18,7 @@ METHODS: dict[str, type[Unmixer]] = {
     "sisal-fcls": SISALFCLS,
     "vca-khype": VCAKHype,
     "vca-skhype": VCASKHype,
+    "edaa": EDAA,
     "cresdae": CResDAE,
 }
 
