@@ -62,6 +62,9 @@ def stages():
         (train, f"unmix.pipeline.checkpoint.{name}") for name in ("os.rename", "json.dumps")
     )
     yield ["simulate", "--size", "5x6", "-o", "a.mat"], "unmix.io.simulated.savemat"
+    nine = ["simulate", "--nine", "--size", "5x6", "-o", "new/nine"]
+    for name in ("io.simulated.savemat", "plot.structure.file_structure", "simulate.several._swap"):
+        yield nine, f"unmix.{name}"
     yield ["endmembers", "scene.hdr", "-k3", "-o", "a.sli"], "unmix.io.library.sli_files"
     yield ["demo", "-o", "new/demo"], "unmix.pipeline.stages.make_ready"
 

@@ -138,6 +138,7 @@ def simulate(
 
     spectra = _spectra(library, members)
     models, levels = _lists(model, snr, nine)
+    sim.check_lists(models, levels)
     keywords: dict[str, Any] = {
         "seed": seed, "field": field, "pure": pure, "max_purity": max_purity,
         "max_members": max_members, "beta": _numbers(beta, "beta"), "interactions": interactions,
@@ -259,7 +260,9 @@ def _locator(
         raise InputError("crs: --origin and --pixel-size need one, such as --crs EPSG:32650")
     if crs is None:
         return lambda scene: replace(scene, crs=place[0], transform=place[1])
+    if origin is None:
+        raise InputError("origin: --crs needs the upper left corner, --origin X,Y in its units")
     check_crs(crs)
-    corner: Any = None if origin is None else _numbers(origin, "origin")
+    corner: Any = _numbers(origin, "origin")
     pixel: Any = 30.0 if pixel_size is None else _numbers(pixel_size, "pixel_size")
     return lambda scene: located(scene, crs, corner, pixel)

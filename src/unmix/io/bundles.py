@@ -23,7 +23,10 @@ Array = NDArray[np.floating]
 
 
 def read_bundles(path: str | Path, members: Endmembers) -> list[Array]:
-    """For each member, the spectra of a library whose name begins with its own, on its bands.
+    """For each member, the spectra of a library named after it, on its bands.
+
+    Numbers before and after a name do not count: "Soil 3" and "Soil, wet" belong to "1-Soil" and to
+    "Soil 1"; "Soilcrete" does not.
 
     Raises
     ------
@@ -31,14 +34,15 @@ def read_bundles(path: str | Path, members: Endmembers) -> list[Array]:
         A member without any; the library cannot be read, or does not reach the members' bands.
     """
     found = read_endmembers(path)
-    names, bundles = [name.lower() for name in found.names], []
+    names, bundles = [_stem(name) for name in found.names], []
     for member in members.names:
-        rows = [i for i, name in enumerate(names) if name.startswith(member.lower())]
-        if not rows:
-            close = difflib.get_close_matches(member.lower(), names, n=3, cutoff=0.3)
+        stem = _stem(member)
+        rows = [i for i, name in enumerate(names) if re.match(rf"{re.escape(stem)}\b", name)]
+        if not rows or not stem:
+            close = difflib.get_close_matches(stem, sorted(set(names)), n=3, cutoff=0.3)
             near = [found.names[names.index(c)] for c in close] or list(found.names[:5])
             raise InputError(
-                f"bundles: no spectrum in {Path(path).name} begins with {member!r}; near ones are "
+                f"bundles: no spectrum in {Path(path).name} begins with {stem!r}; near ones are "
                 f"{'; '.join(near)}"
             )
         bundles.append(rows)
@@ -51,6 +55,15 @@ def read_bundles(path: str | Path, members: Endmembers) -> list[Array]:
     else:
         found = resample(found, members.wavelength, members.fwhm)
     return [found.spectra[rows] for rows in bundles]
+
+
+def _stem(name: str) -> str:
+    """A name in lower case, without numbers before and after it.
+
+    >>> _stem("1-Asphalt Road"), _stem("Soil #3"), _stem("Tree_12")
+    ('asphalt road', 'soil', 'tree')
+    """
+    return re.sub(r"^#?\d+[-.:)\s]+|[\s_#-]*\d+$", "", name.strip()).strip().lower()
 
 
 def read_noise(path: str | Path, members: Endmembers) -> Array:

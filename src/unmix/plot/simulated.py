@@ -83,9 +83,9 @@ def false_colour_grid(views: Sequence[View]) -> Figure:
     ratio = side_ratio(views[0].bands.shape)
     gap, left, top = 0.09, 0.42, 0.62
     w = min(3.0, 9.0 / len(levels), 3.2 / ratio)
-    w, h = w, w * ratio
+    h = w * ratio
     width = left + len(levels) * (w + gap) + 0.2
-    figure = Figure(figsize=(max(width, 3.4), top + len(models) * (h + gap) + 0.42))
+    figure = Figure(figsize=(max(width, 3.6), top + len(models) * (h + gap) + 0.55))
     limits = {m: _limits([v for v in views if v.model == m]) for m in models}
     for view in views:
         row, column = models.index(view.model), levels.index(view.snr)
@@ -95,12 +95,19 @@ def false_colour_grid(views: Sequence[View]) -> Figure:
         if row == 0:
             axes.set_title(_decibel(view.snr), fontsize=11, color=INK, pad=6)
         if column == 0:
-            axes.set_ylabel(MODEL_NAMES[view.model], fontsize=11, color=INK, labelpad=6)
+            name = MODEL_NAMES[view.model]
+            size = float(np.clip(h * 72 / (0.6 * len(name)), 6, 11))
+            axes.set_ylabel(name, fontsize=size, color=INK, labelpad=6)
     _line(figure, left, 0.24, "False colour", 12, INK, "bold")
     names = views[0].names
     unit = "" if names[0].startswith("band") else " nm"
-    text = f"red, green, blue = {names[0]}, {names[1]}, {names[2]}{unit} · a stretch for each row"
-    _line(figure, left, figure.get_figheight() - 0.2, text, 8.5, MUTED)
+    said = [
+        f"red, green, blue = {names[0]}, {names[1]}, {names[2]}{unit}",
+        "a stretch for each row",
+    ]
+    lines = [" · ".join(said)] if width > 5.2 else said
+    for i, text in enumerate(reversed(lines)):
+        _line(figure, left, figure.get_figheight() - 0.2 - 0.17 * i, text, 8.5, MUTED)
     return figure
 
 

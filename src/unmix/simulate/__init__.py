@@ -6,7 +6,15 @@ from unmix.simulate.demo import builtin_library, demo_scene, write_demo_scene
 from unmix.simulate.models import INTERACTIONS, KINDS, MODELS
 from unmix.simulate.noise import NOISES
 from unmix.simulate.scene import Simulation, simulate
-from unmix.simulate.scenes import NINE, check_folder, located, scene_name, scenes, write_scenes
+from unmix.simulate.several import (
+    NINE,
+    check_folder,
+    check_lists,
+    located,
+    scene_name,
+    scenes,
+    write_scenes,
+)
 from unmix.simulate.variability import BUNDLE_DRAWS, VARIABILITIES, Variability
 
 __all__ = [
@@ -23,6 +31,7 @@ __all__ = [
     "builtin_library",
     "check_files",
     "check_folder",
+    "check_lists",
     "demo_scene",
     "located",
     "scene_name",

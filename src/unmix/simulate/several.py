@@ -19,7 +19,16 @@ from unmix.simulate.noise import check_snr
 from unmix.simulate.scene import Simulation, simulate
 from unmix.types import Endmembers
 
-__all__ = ["FORMATS", "NINE", "check_folder", "located", "scene_name", "scenes", "write_scenes"]
+__all__ = [
+    "FORMATS",
+    "NINE",
+    "check_folder",
+    "check_lists",
+    "located",
+    "scene_name",
+    "scenes",
+    "write_scenes",
+]
 
 NINE: tuple[tuple[str, ...], tuple[float, ...]] = (
     ("linear", "bilinear", "pnmm"),
@@ -28,7 +37,7 @@ NINE: tuple[tuple[str, ...], tuple[float, ...]] = (
 """Models and SNRs of the nine scenes of the CResDAE paper."""
 FORMATS = ("mat", "tif")
 PICTURES = ("file_structure.png", "false_colour.png")
-_OURS = re.compile(rf"({'|'.join(MODELS)})_[-+.e0-9]+(inf)?dB(_truth)?\.(mat|tif)(\.aux\.xml)?")
+_OURS = re.compile(rf"({'|'.join(MODELS)})_(inf|[-+.e0-9]+)dB(_truth)?\.(mat|tif)(\.aux\.xml)?")
 
 Progress = Callable[[str, float], None]
 
@@ -56,20 +65,25 @@ def scenes(
     >>> [scene_name(s) for s in scenes(E, ("linear", "fan"), (20, np.inf), size=(4, 5))]
     ['linear_20dB', 'linear_infdB', 'fan_20dB', 'fan_infdB']
     """
-    for name, values in (("model", models), ("snr", snrs)):
-        if not len(values) or len(set(values)) < len(values):
-            raise InputError(f"{name}: got {', '.join(map(str, values))!r}; give each once")
-    for model in models:
-        check_option(model, MODELS, "model")
-    levels = [check_snr(snr) for snr in snrs]
-    total = len(models) * len(levels)
-    for i, (model, snr) in enumerate((m, s) for m in models for s in levels):
+    check_lists(models, snrs)
+    total = len(models) * len(snrs)
+    for i, (model, snr) in enumerate((m, s) for m in models for s in snrs):
 
         def tell(stage: str, fraction: float, done: int = i) -> None:
             if progress is not None:
                 progress(stage, (done + fraction) / total)
 
         yield simulate(endmembers, model=model, snr=snr, progress=tell, **keywords)
+
+
+def check_lists(models: Sequence[str], snrs: Sequence[float]) -> None:
+    """`InputError` unless these are models and SNRs, at least one and none twice."""
+    for model in models:
+        check_option(model, MODELS, "model")
+    levels = [check_snr(snr) for snr in snrs]
+    for name, values in (("model", models), ("snr", levels)):
+        if not len(values) or len(set(values)) < len(values):
+            raise InputError(f"{name}: got {', '.join(map(str, values))!r}; give each once")
 
 
 def scene_name(scene: Simulation) -> str:
@@ -79,18 +93,18 @@ def scene_name(scene: Simulation) -> str:
 
 def located(
     scene: Simulation,
-    crs: str | None = None,
-    origin: tuple[float, float] | None = None,
+    crs: str,
+    origin: tuple[float, float],
     pixel_size: float | tuple[float, float] = 30.0,
 ) -> Simulation:
     """The scene with a place: its upper left corner at `origin` (x, y), north up.
 
     Parameters
     ----------
-    crs : str, optional
-        Coordinate reference system, such as "EPSG:32650"; kept where the scene has one.
-    origin : (x, y), optional
-        In the units of `crs`; (0, 0) by default.
+    crs : str
+        Coordinate reference system, such as "EPSG:32650".
+    origin : (x, y)
+        In the units of `crs`, as is the pixel size.
     pixel_size : float or (width, height)
 
     Raises
@@ -99,16 +113,16 @@ def located(
         No such CRS, or numbers that make no grid.
     """
     width, height = _pair(pixel_size, "pixel_size")
-    x, y = _pair((0.0, 0.0) if origin is None else origin, "origin")
+    x, y = _pair(origin, "origin")
     if not (width > 0 and height > 0):
         raise InputError(f"pixel_size: got {pixel_size!r}; give a number above 0, or two")
-    crs = check_crs(crs) if crs is not None else scene.crs
-    return replace(scene, crs=crs, transform=(width, 0.0, x, 0.0, -height, y))
+    return replace(scene, crs=check_crs(crs), transform=(width, 0.0, x, 0.0, -height, y))
 
 
 def _pair(value: Any, name: str) -> tuple[float, float]:
     try:
-        first, second = (value, value) if isinstance(value, (int, float)) else value
+        single = name == "pixel_size" and isinstance(value, (int, float))
+        first, second = (value, value) if single else value
         first, second = float(first), float(second)
     except (TypeError, ValueError):
         raise InputError(f"{name}: got {value!r}; give two numbers") from None
