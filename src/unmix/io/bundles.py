@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +38,8 @@ def read_bundles(path: str | Path, members: Endmembers) -> list[Array]:
     names, bundles = [_stem(name) for name in found.names], []
     for member in members.names:
         stem = _stem(member)
-        rows = [i for i, name in enumerate(names) if re.match(rf"{re.escape(stem)}\b", name)]
+        own = re.compile(re.escape(stem) + r"(?![^\W\d_])")  # no letter after it
+        rows = [i for i, name in enumerate(names) if own.match(name)]
         if not rows or not stem:
             close = difflib.get_close_matches(stem, sorted(set(names)), n=3, cutoff=0.3)
             near = [found.names[names.index(c)] for c in close] or list(found.names[:5])
