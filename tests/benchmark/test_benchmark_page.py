@@ -15,7 +15,6 @@ from statistics import mean, stdev
 
 import numpy as np
 import pytest
-from fake_results import METHODS, NAMES, folder
 from PIL import Image
 
 from unmix.benchmark import published
@@ -27,6 +26,8 @@ from unmix.benchmark.reading import read
 from unmix.benchmark.results import Entry, Place
 from unmix.benchmark.tables import Cell, Row, Table, mark_best, to_html, to_markdown
 from unmix.checks import InputError
+
+from .fake_results import METHODS, NAMES, folder
 
 SUITES = ("paper", "nae", "real")
 

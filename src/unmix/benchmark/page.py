@@ -21,6 +21,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
 from PIL import Image
 
 from unmix.benchmark.figures import Picture, pictures
@@ -30,6 +31,7 @@ from unmix.benchmark.results import Results
 from unmix.benchmark.summary import to_csv, to_json
 from unmix.benchmark.tables import Table, md, to_html, to_markdown
 from unmix.output.tables import plain
+from unmix.plot.style import ABUNDANCE, INK, MASKED, colormap
 
 __all__ = ["write"]
 
@@ -110,11 +112,24 @@ def _draw(picture: Picture) -> Drawn:
         warnings.filterwarnings("ignore", "Glyph .* missing from")
         canvas.draw()
     image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
-    if not picture.photograph:
-        image = image.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    if picture.kind != "photograph":
+        image = image.quantize(256, palette=_palette(picture.kind), dither=Image.Dither.NONE)
     buffer = io.BytesIO()
     image.save(buffer, "PNG", optimize=True)
     return Drawn(picture.name, picture.title, picture.caption, buffer.getvalue(), image.size)
+
+
+@cache
+def _palette(kind: str) -> Image.Image | None:
+    """The colours of maps: their scale, and greys for the words; None: those that occur most."""
+    if kind != "maps":
+        return None
+    scale = colormap(ABUNDANCE)(np.linspace(0, 1, 239))[:, :3]
+    greys = np.linspace(to_rgb(INK), (1.0, 1.0, 1.0), 16)
+    image = Image.new("P", (1, 1))
+    colours = np.concatenate([scale, greys, [to_rgb(MASKED)]])
+    image.putpalette(np.rint(255 * colours).astype(int).ravel().tolist())
+    return image
 
 
 def _scores_text(results: Results, scores: Mapping[str, list[Table]]) -> str:
@@ -240,7 +255,7 @@ def _warnings(results: Results) -> Iterator[str]:
 def _settings(results: Results) -> Iterator[tuple[str, str]]:
     """The rest of the manifest, as text."""
     for key, value in results.manifest.items():
-        if key in ("protocol", "skipped", "suite", "quick") or value in (None, "", [], {}):
+        if key in ("protocol", "skipped", "suite", "quick", "seed") or value in (None, "", [], {}):
             continue
         if isinstance(value, Mapping):
             text = ", ".join(f"{k} {v}" for k, v in value.items())

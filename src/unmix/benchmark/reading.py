@@ -62,6 +62,7 @@ def _rows(lines: list[str], path: Path) -> Iterable[Run]:
 
 def _run(row: Mapping[str, Any]) -> Run:
     numbers = {k: _number(row.get(k)) for k in (*METRICS, *COSTS)}
+    numbers["n_iter"] = numbers["n_iter"] or None  # 0: it does not iterate
     failed = row["status"] != "ok"
     method, scene = str(row["method"]), str(row["scene"])
     return Run(

@@ -42,7 +42,7 @@ DRAWN = {
 }
 NUMBERS = {"abundance_rmse": "12", "abundance_sad_rad": "13", "abundance_sid": "14"}
 LABEL = 1.55  # inches for the methods' names
-THIN = 0.085  # a bar's height in inches where there are several in a row
+THIN = (0.085, 0.13)  # a bar's height in inches, in figures with many bars and with few
 
 
 def score_bars(results: Results, part: str) -> Iterator[Picture]:
@@ -85,16 +85,16 @@ def _figure(
     results: Results, part: str, entries: list[Entry], layout: Facets, metric: str
 ) -> Figure:
     n, panels = len(layout.series), len(layout.panels)
-    pitch = max(n * THIN + 0.09, 0.22)
+    pitch = max(n * float(np.clip(3 / (n * len(entries)), *THIN)) + 0.09, 0.22)
     height = pitch * len(entries) + 0.1
-    legend = 0.3 if n > 1 else 0.05
+    legend = 0.34 if n > 1 or part == "grid" else 0.05
     figure = Figure(figsize=(WIDTH, legend + 0.3 + height + 0.55))
     width = (WIDTH - LABEL - 0.15) / panels
     top = _limit(results, part, entries, layout, metric)
     _legend(figure, layout, part)
     for p, name in enumerate(layout.panels):
         left = LABEL + p * width
-        axes = inch_axes(figure, left, legend + 0.3, width - 0.22, height)
+        axes = inch_axes(figure, left, legend + 0.3, width - 0.3, height)
         curve_axes(axes, TITLES[metric].title, "")
         axes.grid(False, axis="y")
         axes.set(xlim=(0, top), ylim=(pitch * len(entries) + 0.05, -0.05))
@@ -104,7 +104,7 @@ def _figure(
         names = labels(results, part, entries) if p == 0 else [""] * len(entries)
         axes.set_yticklabels([short(t, LABEL - 0.1, 9) for t in names], parse_math=False)
         axes.tick_params(axis="y", length=0)
-        heading(figure, left, legend + 0.24, name, width - 0.2, 9.5)
+        heading(figure, left, legend + 0.24, name, width, 9.5)
         line = _lowest(results, part, layout, p, metric)
         if line is not None and line < top:
             axes.axvline(line, color=INK, linewidth=1, linestyle=(0, (1, 1.5)))
@@ -237,7 +237,7 @@ def _legend(figure: Figure, layout: Facets, part: str) -> None:
     if handles:
         height = figure.get_figheight()
         figure.legend(
-            handles, names, loc="upper left", bbox_to_anchor=(LABEL / WIDTH, 1 - 0.02 / height),
+            handles, names, loc="upper left", bbox_to_anchor=(LABEL / WIDTH, 1 - 0.06 / height),
             ncols=len(names), frameon=False, fontsize=8.5, labelcolor=MUTED, borderaxespad=0,
             handlelength=1.3, columnspacing=1.6, borderpad=0.2, edgecolor=GRID,
         )  # fmt: skip

@@ -71,10 +71,9 @@ def _figure(
     entries: list[Entry],
     found: list[tuple[Column, list[dict[str, Any] | None]]],
 ) -> Figure:
-    grouped = all(c.group for c, _ in found)
     widest = max(sum(c.group == g for c, _ in found) for g in {c.group for c, _ in found})
-    across = min(widest, 3) if grouped else min(len(found), 3)
-    slots = _slots([c for c, _ in found], across)
+    across = min(widest if widest > 1 else len(found), 3)
+    slots = _slots([c for c, _ in found], across, apart=widest > 1)
     height = 0.19 * len(entries) + 0.1
     rows = max(r for r, _ in slots) + 1
     figure = Figure(figsize=(WIDTH, rows * (height + 0.62) + 0.2))
@@ -82,7 +81,7 @@ def _figure(
     for (column, stats), (r, c) in zip(found, slots, strict=True):
         last = (r + 1, c) not in slots
         left, top = LABEL + c * width, 0.3 + r * (height + 0.62)
-        axes = inch_axes(figure, left, top, width - 0.22, height)
+        axes = inch_axes(figure, left, top, width - 0.3, height)
         curve_axes(axes, "absolute error" if last else "", "")
         axes.grid(False, axis="y")
         _draw(axes, results, entries, stats)
@@ -90,16 +89,16 @@ def _figure(
         axes.set_yticks(range(len(entries)))
         axes.set_yticklabels([short(n, LABEL - 0.1) for n in names], parse_math=False)
         axes.tick_params(axis="y", length=0)
-        heading(figure, left, top - 0.05, _title(results, part, column), width - 0.25, 9.5)
+        heading(figure, left, top - 0.05, _title(results, part, column), width, 9.5)
     return figure
 
 
-def _slots(found: list[Column], across: int) -> list[tuple[int, int]]:
-    """Row and column of each panel; a mixing model starts a row of its own."""
+def _slots(found: list[Column], across: int, apart: bool) -> list[tuple[int, int]]:
+    """Row and column of each panel; with `apart`, each mixing model starts a row."""
     slots: list[tuple[int, int]] = []
     r, c, before = 0, 0, ""
     for column in found:
-        if slots and (c == across or (column.group != before and c > 0)):
+        if slots and (c == across or (apart and column.group != before and c > 0)):
             r, c = r + 1, 0
         slots.append((r, c))
         c, before = c + 1, column.group

@@ -22,13 +22,16 @@ SCALE_CHOICE = ("auto", "l2", "shade", "max", "none")  # which mode is drawn whe
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure with its file name, title and a sentence on what it shows."""
+    """A figure with its file name, title and a sentence on what it shows.
+
+    `kind` tells which colours it needs: "chart", "maps", or "photograph".
+    """
 
     name: str
     title: str
     caption: str
     figure: Figure
-    photograph: bool = False
+    kind: str = "chart"
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,9 @@ def facets(results: Results, part: str) -> Facets:
         panels = list(dict.fromkeys(c.group for c in found))
         series = sorted({c.text for c in found}, key=lambda t: float(t.split()[0]))
         at = {(panels.index(c.group), series.index(c.text)): (c.place, None) for c in found}
-        return Facets(tuple(panels), tuple(series), {**at})
+        trained = "trained on " if part.startswith("transfer") else ""
+        alone = f", {series[0]}" if len(series) == 1 else ""
+        return Facets(tuple(f"{trained}{p}{alone}" for p in panels), tuple(series), {**at})
     series = [f"scale {s}" for s in scales]
     many = len(scales) > 1
     at_scale = {

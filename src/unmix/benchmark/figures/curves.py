@@ -29,7 +29,7 @@ from unmix.plot.style import DASHES, MUTED, curve_axes, inch_axes, short
 __all__ = ["training_curves"]
 
 TERMS = ("loss", "total", "objective")  # which term is drawn where a method has several
-LABEL = 1.75
+LABEL = 1.95
 PITCH = 1.25
 
 
@@ -82,7 +82,7 @@ def _figure(
     results: Results, part: str, layout: Facets, found: list[tuple[Entry, Curves]]
 ) -> Figure:
     panels, n = len(layout.panels), len(layout.series)
-    head = 0.55 if n > 1 else 0.3
+    head = 0.6 if n > 1 else 0.3
     figure = Figure(figsize=(WIDTH, head + PITCH * len(found) + 0.3))
     width = (WIDTH - LABEL - 0.1) / panels
     for i, (entry, curves) in enumerate(found):
@@ -139,6 +139,6 @@ def _legend(figure: Figure, layout: Facets) -> None:
     height = figure.get_figheight()
     figure.legend(
         handles, [short(s, 1.2, 8.5) for s in layout.series], loc="upper left",
-        bbox_to_anchor=(LABEL / WIDTH, 1 - 0.02 / height), ncols=n, frameon=False, fontsize=8.5,
+        bbox_to_anchor=(LABEL / WIDTH, 1 - 0.06 / height), ncols=n, frameon=False, fontsize=8.5,
         labelcolor=MUTED, borderaxespad=0, borderpad=0.2, handlelength=2.4,
     )  # fmt: skip

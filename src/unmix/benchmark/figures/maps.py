@@ -32,7 +32,7 @@ __all__ = ["abundance_maps", "scene_views"]
 
 Maps = list[tuple[str, NDArray[np.float64]]]
 SIDE = 150  # pixels of a map that are drawn
-LEFT, GAP, BELOW = 0.32, 0.06, 0.17
+LEFT, WIDE_LEFT, GAP, BELOW = 0.32, 0.95, 0.06, 0.17
 
 
 def scene_views(results: Results, part: str) -> Iterator[Picture]:
@@ -41,13 +41,14 @@ def scene_views(results: Results, part: str) -> Iterator[Picture]:
         return
     parts = [p for p in results.parts if p != "grid"]  # whose pixels have no places
     scenes = dict.fromkeys(c.place.scene for p in parts for c in chosen(results, p))
-    found = []
+    found: list[tuple[str, NDArray[Any]]] = []
     for scene in scenes:
-        truth = results.truth(scene)
-        if truth and truth.get("rgb", np.empty(0)).ndim == 3:
-            found.append(
-                (next(r.scene_label for r in results.runs if r.scene == scene), truth["rgb"])
-            )
+        rgb = (results.truth(scene) or {}).get("rgb", np.empty(0))
+        label = next(r.scene_label for r in results.runs if r.scene == scene)
+        if rgb.ndim == 3 and found and np.array_equal(rgb, found[-1][1]):
+            found[-1] = (f"{found[-1][0]}, {label}", rgb)  # one image, other members
+        elif rgb.ndim == 3:
+            found.append((label, rgb))
     if not found:
         return
     across = min(max(len(found), 4), 6)
@@ -62,7 +63,7 @@ def scene_views(results: Results, part: str) -> Iterator[Picture]:
         axes = inch_axes(figure, c * width + 0.05, top, width - 0.15, high)
         show_map(axes, np.nan_to_num(shrink(rgb, 300), nan=0.83).clip(0, 1))
         heading(figure, c * width + 0.05, top - 0.05, label, width - 0.15)
-    yield Picture("scenes", "The scenes", "False-colour views.", figure, photograph=True)
+    yield Picture("scenes", "The scenes", "False-colour views.", figure, kind="photograph")
 
 
 def abundance_maps(results: Results, part: str) -> Iterator[Picture]:
@@ -84,6 +85,7 @@ def abundance_maps(results: Results, part: str) -> Iterator[Picture]:
             "The truth and what each method found, first seed, all on one scale. Below a map: its "
             "RMSE over the pixels.",
             _figure(truth, maps),
+            kind="maps",
         )
 
 
@@ -106,7 +108,9 @@ def _figure(truth: dict[str, NDArray[Any]], maps: Maps) -> Figure:
     most = 6 if K <= 6 else 9  # methods side by side
     blocks = math.ceil(len(maps) / most)
     most = math.ceil(len(maps) / blocks)  # as many in each block
-    slot = min((WIDTH - LEFT) / (most + 1), 2.2, 2.0 / ratio + GAP)
+    flat = (WIDTH - LEFT) / (most + 1) * ratio < 0.8  # no room for names on their side
+    margin = WIDE_LEFT if flat else LEFT
+    slot = min((WIDTH - margin) / (most + 1), 2.2, 2.0 / ratio + GAP)
     width = slot - GAP
     pitch = width * ratio + BELOW
     height = 0.5 + K * pitch
@@ -115,7 +119,7 @@ def _figure(truth: dict[str, NDArray[Any]], maps: Maps) -> Figure:
     for b in range(blocks):
         top = b * height + 0.3
         for c, (label, values) in enumerate([("truth", A), *maps[b * most : (b + 1) * most]]):
-            left = LEFT + c * slot
+            left = margin + c * slot
             heading(figure, left, top - 0.05, label, width, 8.5)
             for k in range(K):
                 y = top + k * pitch
@@ -130,9 +134,10 @@ def _figure(truth: dict[str, NDArray[Any]], maps: Maps) -> Figure:
                     remark(figure, left, below, f"{error:.3f}")
         for k, name in enumerate(truth["names"]):
             y = top + k * pitch + width * ratio / 2
+            words = short(str(name), WIDE_LEFT - 0.1 if flat else width * ratio, 8)
             axes.text(
-                LEFT - 0.08, y, short(str(name), width * ratio, 8), fontsize=8, color=INK,
-                rotation=90, ha="right", va="center", parse_math=False,
+                margin - 0.08, y, words, fontsize=8, color=INK, rotation=0 if flat else 90,
+                ha="right", va="center", parse_math=False,
             )  # fmt: skip
     axes.set(xlim=(0, WIDTH), ylim=(blocks * height, 0))
     axes.set_axis_off()
