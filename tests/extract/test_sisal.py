@@ -150,6 +150,15 @@ def test_brightness_is_taken_out_by_the_projective_form():
     assert sad(sisal(X, 4, projective=True), E) < 0.01
 
 
+def test_brightness_scales_the_noise_that_the_share_is_told_from():
+    X, _ = scene(4, snr_db=25)
+    flat, same, dark = (
+        identify(b * X, 4, projective=p).outside for b, p in ((1, False), (1, True), (0.01, True))
+    )
+    assert flat > 0.007 and flat / 1.5 < same < 1.5 * flat
+    assert dark == pytest.approx(same, rel=0.05)
+
+
 def test_spectra_stay_physical():
     X, _ = scene(4, snr_db=15)
     X = np.maximum(X, 0.001)

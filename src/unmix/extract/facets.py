@@ -17,7 +17,7 @@ __all__ = ["WIDTHS", "Simplex", "hinge", "smallest_simplex"]
 Array = NDArray[np.float64]
 
 WIDTHS = (0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 3e-4, 1e-4, 1e-5)  # of the hinge, in abundance
-_BLOCK = 256
+_BLOCK = 1024  # pixels whose abundances stay in cache
 _MAX_STEPS = 60  # per width
 _DECREMENT = 1e-9  # objective that the quadratic model still promises
 _ARMIJO = 1e-4
@@ -156,11 +156,12 @@ def _objective(z: Array, Q: Array, tau: float, width: float) -> tuple[float, Arr
     return value, -np.eye(n) - tau * G, (tau / width) * D
 
 
-@njit(nogil=True, cache=True, fastmath={"contract"})
+@njit(nogil=True, cache=True, fastmath={"contract", "reassoc", "nsz"})
 def _outside(z: Any, Q: Any, width: float, G: Any, D: Any, start: int, stop: int) -> float:
     """Σ of the rounded hinge; G_i Σ slope s, D_i (lower triangle) Σ s sᵀ where it is rounded."""
     n = len(Q)
-    S = np.empty((n, _BLOCK))
+    S, near, far = np.empty((n, _BLOCK)), np.empty((n, _BLOCK)), np.zeros(n)
+    inside, beyond = np.empty(_BLOCK, np.int64), np.empty(_BLOCK, np.int64)
     total = 0.0
     for begin in range(start, stop, _BLOCK):
         size = min(begin + _BLOCK, stop) - begin
@@ -171,19 +172,31 @@ def _outside(z: Any, Q: Any, width: float, G: Any, D: Any, start: int, stop: int
                 for j in range(size):
                     S[i, j] += Q[i, k] * z[k, begin + j]
         for i in range(n):
-            for j in range(size):
-                v = -S[i, j]
-                if v <= 0.0:
-                    continue
-                slope = 1.0
-                if v < width:
-                    slope = v / width
-                    total += 0.5 * v * slope
-                    for k in range(n):
-                        for m in range(k + 1):
-                            D[i, k, m] += S[k, j] * S[m, j]
-                else:
-                    total += v - 0.5 * width
-                for k in range(n):
-                    G[i, k] += slope * S[k, j]
+            n_in, n_far = 0, 0
+            for j in range(size):  # without branches: which are rounded, which beyond
+                inside[n_in] = beyond[n_far] = j
+                n_in += (S[i, j] < 0.0) & (S[i, j] > -width)
+                n_far += S[i, j] <= -width
+            if n_in + n_far == 0:
+                continue
+            for k in range(n):
+                for j in range(n_in):
+                    near[k, j] = S[k, inside[j]]
+                far[k] = 0.0
+                for j in range(n_far):
+                    far[k] += S[k, beyond[j]]
+            total -= far[i] + 0.5 * width * n_far
+            for k in range(n):
+                G[i, k] += far[k]
+                for m in range(k + 1):
+                    dot = 0.0
+                    for j in range(n_in):
+                        dot += near[k, j] * near[m, j]
+                    D[i, k, m] += dot
+                rounded = 0.0
+                for j in range(n_in):
+                    rounded -= near[i, j] * near[k, j]
+                G[i, k] += rounded / width
+                if k == i:
+                    total -= 0.5 * rounded / width
     return total

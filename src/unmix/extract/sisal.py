@@ -11,6 +11,7 @@ from unmix.checks import InputError, check_n_endmembers
 from unmix.extract.facets import WIDTHS, smallest_simplex
 from unmix.extract.hyperplane import Hyperplane
 from unmix.extract.nfindr import largest_simplex
+from unmix.extract.reduce import SAMPLE, sample_rows
 from unmix.solve.engine import as_pixels
 
 __all__ = ["Identified", "identify", "sisal"]
@@ -19,7 +20,8 @@ Array = NDArray[np.float64]
 
 _FEWEST, _MOST = 0.005, 0.1  # share outside a facet that noise is believed to explain
 _ROUNDS = 6  # of share and simplex in turn
-_COARSE = 5  # widths that are enough to tell the share
+_COARSE = 5  # widths a sample of the pixels is solved at: to tell the share, and for a start
+_FINE = 2  # width with which all pixels go on from there
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,19 +118,21 @@ def identify(
     z = plane.points
     picks, _ = largest_simplex(z, seed=seed)
     Q = np.linalg.inv(np.vstack([z[:, picks], np.ones(n)]))
+    few = np.ascontiguousarray(z[:, sample_rows(z.shape[1], SAMPLE, seed)])
     history: list[float] = []
     share = outside if outside is not None else 2 * _FEWEST
-    widths: tuple[float, ...] = WIDTHS
-    for _ in range(_ROUNDS if outside is None else 0):
-        found = smallest_simplex(z, Q, _tau(n, share, z), widths[:_COARSE])
+    widths: tuple[float, ...] = WIDTHS[:_COARSE]
+    for _ in range(_ROUNDS if outside is None else 1):
+        found = smallest_simplex(few, Q, _tau(n, share, few), widths)
         history += found.objective
         Q, before = found.Q, share
-        sigma = float(plane.noise_along(Q[:, :-1]).mean())
-        share = float(np.clip(0.4 * (n - 1) * sigma, _FEWEST, _MOST))
-        widths = WIDTHS[1:]
+        if outside is None:
+            sigma = float(plane.noise_along(Q[:, :-1]).mean())
+            share = float(np.clip(0.4 * (n - 1) * sigma, _FEWEST, _MOST))
         if abs(share - before) <= 0.1 * before:
             break
-    found = smallest_simplex(z, Q, _tau(n, share, z), widths)
+        widths = WIDTHS[1:_COARSE]
+    found = smallest_simplex(z, Q, _tau(n, share, z), WIDTHS[_FINE:])
     history += found.objective
     n_steps = len(history)
     status = (
