@@ -54,6 +54,21 @@ def test_steps_are_those_of_adam():
     torch.testing.assert_close(ours.bias, theirs.bias, rtol=1e-4, atol=1e-6)
 
 
+def test_steps_are_those_of_rmsprop():
+    ours, theirs = line(), line()
+    x, y = points(64)
+    fit(ours, (x, y), epochs=4, batch_size=16, seed=5, optimiser="rmsprop")
+    torchs = torch.optim.RMSprop(theirs.parameters(), lr=0.05, alpha=0.9, eps=1e-7)
+    generator = torch.Generator().manual_seed(5)
+    for _ in range(4):
+        for rows in torch.randperm(64, generator=generator).split(16):
+            torchs.zero_grad()
+            squared(theirs, x[rows], y[rows])[0].backward()
+            torchs.step()
+    torch.testing.assert_close(ours.weight, theirs.weight, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(ours.bias, theirs.bias, rtol=1e-4, atol=1e-6)
+
+
 def test_groups_have_their_own_rate_and_the_rest_stays():
     network = line()
     weight, bias = network.weight.detach().clone(), network.bias.detach().clone()
@@ -177,7 +192,8 @@ def test_seeded_draws_and_restores():
     ("option", "value"),
     [
         ("epochs", 0), ("epochs", 2.0), ("epochs", True), ("batch_size", 0), ("batch_size", "8"),
-        ("dtype", "float16"), ("lr", 0.0), ("lr", -1.0), ("lr", float("nan")), ("lr", float("inf")),
+        ("dtype", "float16"), ("optimiser", "sgd"), ("lr", 0.0), ("lr", -1.0),
+        ("lr", float("nan")), ("lr", float("inf")),
     ],
 )  # fmt: skip
 def test_wrong_options_are_named(option, value):

@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils.validation import check_is_fitted
 
-from unmix.checks import InputError, check_option
-from unmix.methods.base import Unmixer
-from unmix.methods.linear import VCAFCLS
-from unmix.scaling import abundances, levelled, normalise
+from unmix.checks import check_option
+from unmix.methods.network import Image, NetworkUnmixer, Recipe, check_weights, check_whole
+from unmix.scaling import abundances
 
 if TYPE_CHECKING:
     import torch
@@ -26,11 +24,10 @@ __all__ = ["PRESETS", "CResDAE"]
 
 PRESETS = ("paper",)
 
-_CHUNK = 16384  # pixels at a time through a trained network
 _PRETRAIN_PIXELS = 10_000
 
 
-class CResDAE(Unmixer):
+class CResDAE(NetworkUnmixer):
     r"""Unmixing by an autoencoder whose decoder holds the endmembers.
 
     The encoder maps a spectrum to abundances a (softmax: a ≥ 0, Σ a = 1), the decoder maps them
@@ -155,104 +152,29 @@ class CResDAE(Unmixer):
         self.device = device
         self.progress = progress
 
-    def fit(self, X: ArrayLike, y: Any = None) -> CResDAE:
-        """Train on pixels (..., band).
-
-        Raises
-        ------
-        InputError
-            A keyword out of range, or pixels that cannot be unmixed.
-        """
-        self._check_keywords()
-        pixels = self._check_pixels(X, reset=True)
-        n, E = self._check_configuration(pixels)
-        start = VCAFCLS(n, endmembers=E, scale=self.scale, seed=self.seed).fit(pixels)
-        self.start_ = start.endmembers_
-        scaled, size = levelled(pixels, self.start_, self.scale)
-        self.unit_ = float(np.abs(scaled).max())
-        if not self.unit_ > 0:
-            raise InputError("X: every value is zero; there is nothing to unmix")
-        self.brightness_ = float(np.median(size)) if self.scale in ("l2", "max") else 1.0
-        self.network_ = self._initial_network()
-        self.history_: dict[str, list[float]] = {}
-        self.n_iter_ = 0
-        if self.pretrain_epochs:
-            self._pretrain(pixels, scaled)
-        return self._train(scaled, self.epochs)
-
-    def finetune(self, X: ArrayLike, epochs: int | None = None) -> CResDAE:
-        """Go on training from the learned weights, on pixels (..., band) of these or other scenes.
-
-        Raises
-        ------
-        InputError
-            Another number of bands, or `epochs` out of range.
-        """
-        check_is_fitted(self)
-        scaled, _ = levelled(self._check_pixels(X, reset=False), self.start_, self.scale)
-        return self._train(scaled, self.epochs if epochs is None else epochs)
-
-    def transform(self, X: ArrayLike) -> NDArray[np.floating]:
-        """Abundances (..., member) on the simplex, in X's float type."""
-        check_is_fitted(self)
-        pixels = self._check_pixels(X, reset=False)
-        scaled, _ = levelled(pixels, self.start_, self.scale)
-        A = self._through(self.network_.encoder, scaled / self.unit_, len(self.endmembers_))
-        A = A.astype(pixels.dtype, copy=False)
-        A /= A.sum(axis=1, keepdims=True)
-        return self._like(A, X)
-
-    def inverse_transform(self, A: ArrayLike) -> NDArray[np.floating]:
-        """Spectra (..., band) of abundances (..., member) by the whole decoder.
-
-        In the pixels' unit; with `scale` "l2" or "max" at the median brightness of the scene
-        trained on, with "shade" at brightness 1.
-        """
-        check_is_fitted(self)
-        a = np.asarray(A)
-        if a.ndim < 1 or a.shape[-1] != len(self.endmembers_):
-            raise InputError(f"A: got shape {a.shape}; give (..., {len(self.endmembers_)})")
-        rows = a.reshape(-1, a.shape[-1])
-        spectra = self._through(self.network_.decoder, rows, self.n_features_in_)
-        spectra *= self.unit_ * self.brightness_
-        dtype = a.dtype if a.dtype in (np.float32, np.float64) else np.float64
-        return spectra.reshape(*a.shape[:-1], -1).astype(dtype, copy=False)
-
     # --- the parts of fit -----------------------------------------------------------------------
 
     def _check_keywords(self) -> None:
         check_option(self.preset, PRESETS, "preset")
         check_option(self.attention, ("feature", "cbam"), "attention")
-        for name in ("alpha", "beta", "gamma_uniform", "gamma_entropy", "gamma_sparsity"):
-            value = getattr(self, name)
-            if not isinstance(value, float | int | np.number) or not 0 <= value < float("inf"):
-                raise InputError(f"{name}: got {value!r}; a weight is 0 or more")
-        for name, lowest in (("reduction", 1), ("pretrain_epochs", 0), ("seed", 0)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < lowest:
-                raise InputError(f"{name}: got {value!r}; give a whole number from {lowest} up")
+        check_weights(self, "alpha", "beta", "gamma_uniform", "gamma_entropy", "gamma_sparsity")
+        check_whole(self, reduction=1, pretrain_epochs=0, seed=0)
 
-    def _initial_network(self) -> CResDAENet:
-        """The network with seeded weights and the starting endmembers, on its device."""
-        import torch
-
+    def _build(self, n_bands: int, n: int) -> CResDAENet:
         from unmix.nets.cresdae import CResDAENet
-        from unmix.nets.train import pick_device, seeded
 
-        device = pick_device(self.device)
-        n, n_bands = self.start_.shape
-        with seeded(self.seed):
-            network = CResDAENet(n_bands, n, self.attention, self.reduction)
-        members, _ = normalise(self.start_, self.scale)
-        E = torch.from_numpy(np.maximum(members / self.unit_, 0).astype(np.float32))
-        network.decoder.linear.weight.data.copy_(E.T)
-        return network.to(device)
+        return CResDAENet(n_bands, n, self.attention, self.reduction)
+
+    def _set_members(self, network: Any, E: torch.Tensor) -> None:
+        network.decoder.linear.weight.copy_(E.clamp(min=0).T)
 
     def _pretrain(self, pixels: NDArray[np.floating], scaled: NDArray[np.floating]) -> None:
         """Fit the nonlinear decoder to what exact abundances leave unexplained."""
         from unmix.nets.losses import squared_error
         from unmix.nets.train import train
 
+        if not self.pretrain_epochs:
+            return
         rng = np.random.default_rng(self.seed)
         rows = np.sort(rng.permutation(len(pixels))[:_PRETRAIN_PIXELS])
         A, _ = abundances(pixels[rows], self.start_, self.scale)
@@ -265,7 +187,7 @@ class CResDAE(Unmixer):
         train(
             decoder,
             objective,
-            (self._tensor(A), self._tensor(scaled[rows] / self.unit_)),
+            (self._tensor(A), self._tensor(scaled[rows])),
             groups=[([*decoder.first.parameters(), *decoder.second.parameters()], 1e-3)],
             names=["loss"],
             epochs=self.pretrain_epochs,
@@ -273,70 +195,27 @@ class CResDAE(Unmixer):
             seed=self.seed,
         )
 
-    def _train(self, scaled: NDArray[np.floating], epochs: int) -> CResDAE:
-        """Train from the present weights and record how it went."""
+    def _recipe(self, scaled: NDArray[np.floating], image: Image) -> Recipe:
         from unmix.nets.losses import CompositeLoss
-        from unmix.nets.train import train
 
         loss = CompositeLoss(
             self.alpha, self.beta, self.gamma_uniform, self.gamma_entropy, self.gamma_sparsity
         )
-        network = self.network_
-        stopped: list[int] = []
 
         def objective(net: Any, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
             x_hat, a = net(x)
             return loss(x_hat, a, x)
 
-        def tell(epoch: int, epochs: int, _: dict[str, float]) -> None:
-            if self.progress is not None and self.progress(epoch / epochs) is False:
-                stopped.append(epoch)
-
-        result = train(
-            network,
+        encoder, decoder = self.network_.encoder, self.network_.decoder
+        return Recipe(
             objective,
-            (self._tensor(scaled / self.unit_),),
-            groups=[
-                (network.encoder.parameters(), self.lr),
-                (network.decoder.parameters(), self.decoder_lr),
-            ],
-            names=loss.names,
-            epochs=epochs,
-            batch_size=self.batch_size,
-            seed=self.seed + self.n_iter_,
-            dtype=self.dtype,
-            nonnegative=[network.decoder.linear.weight],
-            progress=tell,
-            cancelled=lambda: bool(stopped),
+            (self._tensor(scaled),),
+            [(encoder.parameters(), self.lr), (decoder.parameters(), self.decoder_lr)],
+            loss.names,
+            self.batch_size,
+            [decoder.linear.weight],
         )
-        for name, values in result.history.items():
-            self.history_.setdefault(name, []).extend(values)
-        self.n_iter_ += result.n_epochs
-        self.status_ = result.status
-        self._learn_endmembers()
-        return self
 
-    def _learn_endmembers(self) -> None:
+    def _members(self, scaled: NDArray[np.floating], image: Image) -> NDArray[np.floating]:
         """The decoder's linear weights, back in the pixels' unit."""
-        weights = self.network_.decoder.linear.weight.detach().cpu().numpy().T
-        _, size = normalise(self.start_, self.scale)
-        E = weights * (self.unit_ * size.astype(np.float64)[:, None])
-        self.endmembers_ = E.astype(self.start_.dtype)
-
-    # --- arrays to tensors and back -------------------------------------------------------------
-
-    def _tensor(self, values: NDArray[np.floating]) -> torch.Tensor:
-        import torch
-
-        device = self.network_.decoder.linear.weight.device
-        return torch.from_numpy(np.ascontiguousarray(values, np.float32)).to(device)
-
-    def _through(self, part: Any, values: NDArray[np.floating], width: int) -> NDArray[np.floating]:
-        """Rows through the encoder or the decoder, a chunk at a time: (row, width) float32."""
-        import torch
-
-        out = np.empty((len(values), width), np.float32)
-        with torch.inference_mode():
-            for i in range(0, len(values), _CHUNK):
-                out[i : i + _CHUNK] = part(self._tensor(values[i : i + _CHUNK])).cpu().numpy()
-        return out
+        return self._decoder_weights(self.network_.decoder.linear.weight)

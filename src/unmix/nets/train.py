@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Lock
 
 import torch
@@ -16,15 +17,20 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unmix.checks import InputError, check_option
-from unmix.nets.flat import Flat
+from unmix.nets.flat import Flat, RMSprop
 
 __all__ = ["Objective", "Training", "pick_device", "seeded", "train"]
 
 Objective = Callable[..., tuple[Tensor, Tensor]]
 Progress = Callable[[int, int, dict[str, float]], object]
 
-_NEGLIGIBLE = 1e-25  # an Adam moment below this moves a weight by less than 1e-17 of lr
+_NEGLIGIBLE = 1e-25  # a moment below this moves a weight by less than 1e-17 of lr
+_MOMENTS = {"exp_avg", "exp_avg_sq", "square_avg"}
 _GENERATOR = Lock()
+_OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer | RMSprop]] = {
+    "adam": partial(torch.optim.Adam, fused=True),
+    "rmsprop": RMSprop,
+}
 
 
 @dataclass(frozen=True)
@@ -98,10 +104,11 @@ def train(
     seed: int = 0,
     dtype: str = "float32",
     nonnegative: Sequence[Tensor] = (),
+    optimiser: str = "adam",
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Training:
-    """Minimise an objective with Adam over shuffled batches; the network is changed in place.
+    """Minimise an objective over shuffled batches; the network is changed in place.
 
     The same seed, data and number of threads give the same weights to the byte. When an epoch
     ends with a loss or a weight that is not finite, the caller cancels, or anything is raised,
@@ -126,7 +133,9 @@ def train(
     dtype : {"float32", "bfloat16"}
         Arithmetic of the network's layers; weights, moments and losses stay float32.
     nonnegative : sequence of Tensor
-        Parameters set to max(w, 0) after every step (projected Adam).
+        Parameters set to max(w, 0) after every step.
+    optimiser : {"adam", "rmsprop"}
+        Adam (Kingma & Ba 2015), or RMSprop (Hinton 2012) with a memory of 0.9.
     progress : callable, optional
         `progress(epoch, epochs, terms)` after every epoch.
     cancelled : callable, optional
@@ -135,7 +144,7 @@ def train(
     Raises
     ------
     InputError
-        Unknown dtype, or epochs, batch size or a learning rate out of range.
+        Unknown dtype or optimiser, or epochs, batch size or a learning rate out of range.
 
     Examples
     --------
@@ -150,11 +159,12 @@ def train(
     >>> round(line.weight.item(), 2), round(line.bias.item(), 2), result.status
     (3.0, 1.0, 'Trained for all 200 epochs.')
     """
+    check_option(optimiser, tuple(_OPTIMISERS), "optimiser")
     _check(epochs, batch_size, dtype, [lr for _, lr in groups])
     network.train()
     low = torch.bfloat16 if dtype == "bfloat16" else torch.float32
     flats = [Flat(parameters, lr, low, nonnegative) for parameters, lr in groups]
-    optimiser = torch.optim.Adam([flat.group for flat in flats], fused=True)
+    stepper = _OPTIMISERS[optimiser]([flat.group for flat in flats])
     generator = torch.Generator().manual_seed(seed)
     device = data[0].device
     history: dict[str, list[float]] = {name: [] for name in names}
@@ -171,7 +181,7 @@ def train(
                 batch = [tensor.index_select(0, rows) for tensor in data]
                 with torch.autocast(device.type, torch.bfloat16, enabled=dtype == "bfloat16"):
                     loss, terms = objective(network, *batch)
-                _step(loss, flats, optimiser)
+                _step(loss, flats, stepper)
                 sums.add_(terms, alpha=len(rows) / len(order))
             if stop:
                 status = f"Cancelled in epoch {epoch} of {epochs}; {_kept(epoch)}"
@@ -184,7 +194,7 @@ def train(
             means = dict(zip(names, sums.tolist(), strict=True))
             for name, value in means.items():
                 history[name].append(value)
-            _drop_negligible(optimiser)
+            _drop_negligible(stepper)
             if progress is not None:
                 progress(epoch, epochs, means)
     finally:  # an interrupt, too, leaves a network that can be used
@@ -192,8 +202,8 @@ def train(
     return Training(history, len(history[names[0]]), status)
 
 
-def _step(loss: Tensor, flats: list[Flat], optimiser: torch.optim.Optimizer) -> None:
-    """One step of Adam down the gradient of the loss."""
+def _step(loss: Tensor, flats: list[Flat], optimiser: torch.optim.Optimizer | RMSprop) -> None:
+    """One step down the gradient of the loss."""
     for flat in flats:
         flat.before_backward()
     loss.backward()
@@ -237,8 +247,8 @@ def _kept(epoch: int) -> str:
     return f"the weights are those after epoch {epoch - 1}."
 
 
-def _drop_negligible(optimiser: torch.optim.Optimizer) -> None:
+def _drop_negligible(optimiser: torch.optim.Optimizer | RMSprop) -> None:
     """Zero the moments of units that no longer learn: as denormals they cost 100 times more."""
     for state in optimiser.state.values():
-        for key in ("exp_avg", "exp_avg_sq"):
+        for key in _MOMENTS & state.keys():
             state[key].copy_(F.hardshrink(state[key], _NEGLIGIBLE))
