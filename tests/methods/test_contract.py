@@ -15,9 +15,15 @@ from unmix.methods import METHODS
 QUICK = {
     "cresdae": {"epochs": 3, "batch_size": 64, "pretrain_epochs": 1, "device": "cpu"},
     "edaa": {"n_restarts": 3, "n_outer": 20},
+    "nae": {"epochs": 3, "batch_size": 64, "pretrain_steps": 5, "device": "cpu"},
+    "linear-ae": {"epochs": 3, "batch_size": 32, "n_spectra": 200, "device": "cpu"},
 }
 # Keywords with which it also fits.
-TRAINED = {"cresdae": {"epochs": 150, "batch_size": 32}}
+TRAINED = {
+    "cresdae": {"epochs": 150, "batch_size": 32},
+    "nae": {"epochs": 150, "batch_size": 32, "pretrain_steps": 1000},
+    "linear-ae": {"epochs": 60, "n_spectra": 1000, "batch_size": 20},
+}
 K, ROWS, COLUMNS, BANDS = 3, 11, 14, 30
 
 

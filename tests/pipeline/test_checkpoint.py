@@ -13,7 +13,11 @@ from unmix.methods import METHODS
 from unmix.methods.cresdae import CResDAE
 from unmix.pipeline.checkpoint import FORMAT, load_model, model_info, save_model
 
-QUICK = {"cresdae": {"epochs": 2, "batch_size": 64, "pretrain_epochs": 1, "device": "cpu"}}
+QUICK = {
+    "cresdae": {"epochs": 2, "batch_size": 64, "pretrain_epochs": 1, "device": "cpu"},
+    "nae": {"epochs": 2, "batch_size": 64, "pretrain_steps": 5, "device": "cpu"},
+    "linear-ae": {"epochs": 2, "batch_size": 32, "n_spectra": 64, "device": "cpu"},
+}
 
 
 @pytest.fixture(autouse=True)

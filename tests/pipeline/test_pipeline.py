@@ -25,6 +25,11 @@ WAVELENGTH = np.linspace(430.0, 2450.0, BANDS)
 FWHM = np.full(BANDS, 12.0)
 IN_WATER = [i for i, w in enumerate(WAVELENGTH) if 1350 <= w <= 1450 or 1800 <= w <= 1950]
 QUICK = {"epochs": 1, "pretrain_epochs": 0}
+QUICKLY = {
+    "cresdae": QUICK,
+    "nae": {"epochs": 2, "pretrain_steps": 5},
+    "linear-ae": {"epochs": 1, "n_spectra": 60},
+}
 
 
 def spectra() -> np.ndarray:
@@ -129,7 +134,7 @@ def test_masked_and_missing_pixels_are_nan_everywhere(method):
     cube.values[2, 3, 5], cube.values[4] = np.nan, 0
     mask = np.zeros((ROWS, COLUMNS), bool)
     mask[7, 1:9] = True
-    parameters = QUICK if method == "cresdae" else {}
+    parameters = QUICKLY.get(method, {})
     result = run(cube, K, mask=mask, method=method, parameters=parameters)
     out = np.zeros_like(mask)
     out[2, 3] = out[4] = out[7, 1:9] = True
@@ -204,7 +209,7 @@ def test_a_stage_that_fails_is_not_timed():
 
 @pytest.mark.parametrize("method", METHODS)
 def test_the_record_is_complete_and_survives_json(method):
-    parameters = QUICK if method == "cresdae" else {}
+    parameters = QUICKLY.get(method, {})
     about = run(scene(), K, method=method, seed=4, parameters=parameters).provenance
     assert set(about) == {
         *("unmix_version", "git_commit", "created", "seed", "threads", "versions"),

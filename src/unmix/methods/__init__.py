@@ -7,9 +7,11 @@ from unmix.methods.cresdae import CResDAE
 from unmix.methods.edaa import EDAA
 from unmix.methods.khype import VCAKHype, VCASKHype
 from unmix.methods.linear import SPAFCLS, VCAFCLS
+from unmix.methods.linear_ae import LinearAE
+from unmix.methods.nae import NAE
 from unmix.methods.simplex import NFINDRFCLS, SISALFCLS
 
-__all__ = ["DEFAULT", "EXTRACTORS", "METHODS", "CResDAE"]
+__all__ = ["DEFAULT", "EXTRACTORS", "METHODS", "NAE", "CResDAE", "LinearAE"]
 
 METHODS: dict[str, type[Unmixer]] = {
     "vca-fcls": VCAFCLS,
@@ -19,6 +21,8 @@ METHODS: dict[str, type[Unmixer]] = {
     "vca-khype": VCAKHype,
     "vca-skhype": VCASKHype,
     "edaa": EDAA,
+    "nae": NAE,
+    "linear-ae": LinearAE,
     "cresdae": CResDAE,
 }
 

@@ -1,4 +1,4 @@
-"""Building blocks of the networks: channel attention, residual block, additive decoder.
+"""Building blocks of the networks: attention, residual block, decoder, normalisation, shares.
 
 Features are vectors: X is (pixel, width), one row a pixel. Nothing here knows images, files,
 devices or optimisers.
@@ -10,9 +10,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["AdditiveDecoder", "ChannelAttention", "ResidualBlock"]
+__all__ = [
+    "AdditiveDecoder",
+    "BatchNorm",
+    "ChannelAttention",
+    "ResidualBlock",
+    "Shares",
+    "SoftThreshold",
+]
 
-SLOPE = 0.1  # of every LeakyReLU, Tables 1-2
+SLOPE = 0.1  # of LeakyReLU: CResDAE (Tables 1-2), NAE and LinearAE have the same
+EPS = 1e-7  # what shares are divided by is at least this
 
 
 class ChannelAttention(nn.Module):
@@ -136,3 +144,55 @@ class AdditiveDecoder(nn.Module):
         folded = self.first.weight @ self.linear.weight
         h = F.leaky_relu_(F.linear(a, folded, self.first.bias), SLOPE)
         return F.relu_(self.second(h).add_(self.linear(a)))
+
+
+class Shares(nn.Module):
+    """a = |v| / Σ|v|; a vector of zeros, of which nothing follows, gives equal shares.
+
+    >>> Shares()(torch.tensor([[1.0, -3.0], [0.0, 0.0]]))
+    tensor([[0.2500, 0.7500],
+            [0.5000, 0.5000]])
+    """
+
+    def forward(self, v: Tensor) -> Tensor:
+        """Vectors (..., member) to abundances (..., member)."""
+        v = v.abs()
+        total = v.sum(dim=-1, keepdim=True)
+        return torch.where(total > 0, v / total.clamp(min=EPS), 1 / v.shape[-1])
+
+
+class SoftThreshold(nn.Module):
+    """ReLU(v − α) with one learned threshold a member, which training keeps at 0 or more.
+
+    >>> SoftThreshold(2)(torch.tensor([[1.0, -3.0]])).detach()
+    tensor([[1., 0.]])
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.threshold = nn.Parameter(torch.zeros(width))
+
+    def forward(self, v: Tensor) -> Tensor:
+        """Vectors (..., width) to vectors (..., width)."""
+        return F.relu(v - self.threshold)
+
+
+class BatchNorm(nn.BatchNorm1d):
+    """Batch normalisation over all axes but the second, in float32 whatever the weights are.
+
+    >>> BatchNorm(2)(torch.tensor([[1.0, 4.0], [3.0, 4.0]])).round(decimals=2).tolist()
+    [[-1.0, 0.0], [1.0, 0.0]]
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features (pixel, width, ...) to the same."""
+        return F.batch_norm(
+            x.float(),
+            self.running_mean,
+            self.running_var,
+            self.weight.float(),
+            self.bias.float(),
+            self.training,
+            self.momentum or 0.0,
+            self.eps,
+        )
