@@ -23,6 +23,12 @@ KNOWN: dict[str, str] = {
     "cresdae": "CResDAE, paper",
 }
 
+# Chosen from the scene itself where the authors' constant is far off on some scenes: μ = 0.01 lets
+# K-Hype fit the noise at 10 dB.
+ALWAYS: dict[str, dict[str, Any]] = {
+    "vca-khype": {"kernel": "auto", "mu": "auto"},
+    "vca-skhype": {"kernel": "auto", "mu": "auto"},
+}
 QUICK: dict[str, dict[str, Any]] = {}
 
 
@@ -45,4 +51,4 @@ def contenders(asked: Sequence[str] | None, without: Sequence[str] = ()) -> list
 
 def parameters(method: str, quick: bool) -> Mapping[str, Any]:
     """Keywords of a method beyond its defaults."""
-    return QUICK.get(method, {}) if quick else {}
+    return ALWAYS.get(method, {}) | (QUICK.get(method, {}) if quick else {})

@@ -13,7 +13,8 @@ from unmix.extract.reduce import sample_rows
 from unmix.methods.base import Unmixer
 from unmix.methods.linear import VCAFCLS
 from unmix.scaling import levelled, normalise
-from unmix.solve.khype import check_kernel, khype, khype_kkt
+from unmix.solve.evidence import MUS, largest_evidence
+from unmix.solve.khype import KERNELS, check_kernel, khype, khype_kkt
 from unmix.solve.skhype import alternate, check_alternation, skhype
 
 __all__ = ["VCAKHype", "VCASKHype"]
@@ -40,7 +41,7 @@ class KernelUnmixer(Unmixer):
         seed: int = 0,
         kernel: str = "gaussian",
         sigma: float = 2.0,
-        mu: float = 1e-2,
+        mu: float | str = 1e-2,
     ) -> None:
         self.n_endmembers = n_endmembers
         self.endmembers = endmembers
@@ -62,7 +63,9 @@ class KernelUnmixer(Unmixer):
         InputError
             A keyword that does not fit the pixels, or pixels that cannot be unmixed.
         """
-        check_kernel(self.kernel, self.sigma, self.mu)
+        kernel = "gaussian" if self.kernel == "auto" else self.kernel
+        mu: Any = 1.0 if self.mu == "auto" else self.mu
+        check_kernel(kernel, self.sigma, mu)
         pixels = self._check_pixels(X, reset=True)
         n, E = self._check_configuration(pixels)
         start = VCAFCLS(n, endmembers=E, scale=self.scale, seed=self.seed).fit(pixels)
@@ -70,8 +73,23 @@ class KernelUnmixer(Unmixer):
         members, _ = normalise(self.endmembers_, self.scale)
         self.unit_ = float(np.abs(members).max())
         sample = pixels[sample_rows(len(pixels), _SAMPLE, self.seed)]
-        self.status_ = self._watch(*self._levelled(sample))
+        X_sample, E_sample = self._levelled(sample)
+        self._choose(X_sample, E_sample)
+        self.status_ = self._watch(X_sample, E_sample)
         return self
+
+    def _choose(self, X: Pixels, E: Pixels) -> None:
+        """`kernel_` and `mu_`: as given, or those of the largest evidence."""
+        self.kernel_, self.mu_ = self.kernel, self.mu
+        if "auto" not in (self.kernel, self.mu):
+            return
+        self.kernel_, self.mu_ = largest_evidence(
+            X / self.unit_,
+            E / self.unit_,
+            KERNELS if self.kernel == "auto" else (self.kernel,),
+            self.sigma,
+            MUS if self.mu == "auto" else (float(self.mu),),
+        )
 
     @abstractmethod
     def _watch(self, X: Pixels, E: Pixels) -> str:
@@ -83,7 +101,7 @@ class KernelUnmixer(Unmixer):
         return self._like(self._solve(*self._levelled(self._check_pixels(X, reset=False))), X)
 
     def _options(self) -> dict[str, Any]:
-        return {"kernel": self.kernel, "sigma": self.sigma, "mu": self.mu, "unit": self.unit_}
+        return {"kernel": self.kernel_, "sigma": self.sigma, "mu": self.mu_, "unit": self.unit_}
 
     def _levelled(self, pixels: Pixels) -> tuple[Pixels, Pixels]:
         """Pixels and endmembers at the brightness of the scale mode."""
@@ -103,12 +121,14 @@ class VCAKHype(KernelUnmixer):
     scale : {"none", "l2", "max", "shade"}
         What is done about a pixel's brightness.
     seed : int
-    kernel : {"gaussian", "polynomial"}
-        Similarity of two bands by what the endmembers reflect in them.
+    kernel : {"gaussian", "polynomial", "auto"}
+        Similarity of two bands by what the endmembers reflect in them. "auto" takes that of the
+        largest evidence (`unmix.solve.evidence`) on a sample of the pixels.
     sigma : float
         Width of the Gaussian kernel; the largest value of the endmembers counts as 1.
-    mu : float
-        Regularisation; the authors' C is 1/μ.
+    mu : float or "auto"
+        Regularisation; the authors' C is 1/μ, their value 0.01 whatever the noise. "auto" takes
+        that of the largest evidence, which grows with the noise.
 
     References
     ----------
@@ -146,8 +166,9 @@ class VCASKHype(KernelUnmixer):
     endmembers : array_like, shape (member, band), optional
     scale : {"none", "l2", "max", "shade"}
     seed : int
-    kernel : {"gaussian", "polynomial"}
-    sigma, mu : float
+    kernel : {"gaussian", "polynomial", "auto"}
+    sigma : float
+    mu : float or "auto"
         As in `VCAKHype`.
     max_iter : int
         Most updates of a pixel's weight.
@@ -178,7 +199,7 @@ class VCASKHype(KernelUnmixer):
         seed: int = 0,
         kernel: str = "gaussian",
         sigma: float = 2.0,
-        mu: float = 1e-2,
+        mu: float | str = 1e-2,
         max_iter: int = 15,
         tol: float = 1e-4,
     ) -> None:
