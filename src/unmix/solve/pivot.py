@@ -20,7 +20,14 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-__all__ = ["TABLE_MAX", "make_table", "pivot_general", "pivot_table", "solve_spd"]
+__all__ = [
+    "TABLE_MAX",
+    "make_table",
+    "pivot_from",
+    "pivot_general",
+    "pivot_table",
+    "solve_spd",
+]
 
 TABLE_MAX = 10
 _PATIENCE = 3
@@ -223,20 +230,20 @@ def make_table(H: Any, G: Any, one: bool) -> tuple[Any, Any]:
 
 
 @njit(nogil=True, cache=True)
-def pivot_table(a0: Any, table: Any, usable: Any, scale: float, v: Any) -> bool:
-    """Solve one pixel from the table: v = a ≥ 0; False when it gave up."""
+def pivot_from(code: int, a0: Any, table: Any, usable: Any, scale: float, v: Any) -> int:
+    """Solve one pixel from the table, v = a ≥ 0, starting at the set `code`: the last set, or −1.
+
+    −1: it gave up. The right set is found in one step, whatever it is, so a pixel solved before
+    with other endmembers is best started where it ended.
+    """
     n_members = len(a0)
     size = 0.0
     for k in range(n_members):
         size = max(size, abs(a0[k]))
-    code = 0
-    for k in range(n_members):
-        if a0[k] < -_TOL * size:
-            code |= 1 << k
     best, patience = n_members + 1, _PATIENCE
     for _ in range(_MAX_STEPS):
         if not usable[code]:
-            return False
+            return -1
         change, last, wrong = 0, 0, 0
         for k in range(n_members):
             s = 0.0
@@ -250,10 +257,24 @@ def pivot_table(a0: Any, table: Any, usable: Any, scale: float, v: Any) -> bool:
         if wrong == 0:
             for k in range(n_members):
                 v[k] = 0.0 if (code >> k) & 1 else max(v[k], 0.0)
-            return True
+            return code
         if wrong < best:
             best, patience = wrong, _PATIENCE
         else:
             patience -= 1
         code ^= change if patience >= 0 else last
-    return False
+    return -1
+
+
+@njit(nogil=True, cache=True)
+def pivot_table(a0: Any, table: Any, usable: Any, scale: float, v: Any) -> bool:
+    """Solve one pixel from the table: v = a ≥ 0; False when it gave up."""
+    n_members = len(a0)
+    size = 0.0
+    for k in range(n_members):
+        size = max(size, abs(a0[k]))
+    code = 0
+    for k in range(n_members):
+        if a0[k] < -_TOL * size:
+            code |= 1 << k
+    return pivot_from(code, a0, table, usable, scale, v) >= 0
