@@ -8,6 +8,7 @@ from unmix.methods.edaa import EDAA
 from unmix.methods.khype import VCAKHype, VCASKHype
 from unmix.methods.linear import SPAFCLS, VCAFCLS
 from unmix.methods.linear_ae import LinearAE
+from unmix.methods.mvcnmf import MVCNMF
 from unmix.methods.nae import NAE
 from unmix.methods.simplex import NFINDRFCLS, SISALFCLS
 
@@ -18,6 +19,7 @@ METHODS: dict[str, type[Unmixer]] = {
     "spa-fcls": SPAFCLS,
     "nfindr-fcls": NFINDRFCLS,
     "sisal-fcls": SISALFCLS,
+    "mvc-nmf": MVCNMF,
     "vca-khype": VCAKHype,
     "vca-skhype": VCASKHype,
     "edaa": EDAA,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,7 +19,12 @@ Pixels = NDArray[np.floating]
 
 
 class LinearUnmixer(Unmixer):
-    """Linear mixing x = s Eᵀa: endmembers by `_extract` unless given, abundances exactly."""
+    """Linear mixing x = s Eᵀa: endmembers by `_extract` unless given, abundances exactly.
+
+    With `refines`, `_extract` starts from given endmembers and is called all the same.
+    """
+
+    refines: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -48,7 +53,7 @@ class LinearUnmixer(Unmixer):
         """
         pixels = self._check_pixels(X, reset=True)
         n, E = self._check_configuration(pixels)
-        if E is None:
+        if E is None or self.refines:
             E = (
                 self._extract(pixels, n)
                 if self.scale == "none"
