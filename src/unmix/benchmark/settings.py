@@ -27,7 +27,6 @@ KNOWN: dict[str, str] = {
 # K-Hype fit the noise at 10 dB.
 ALWAYS: dict[str, dict[str, Any]] = {
     "vca-khype": {"kernel": "auto", "mu": "auto"},
-    "vca-skhype": {"kernel": "auto", "mu": "auto"},
 }
 QUICK: dict[str, dict[str, Any]] = {}
 
