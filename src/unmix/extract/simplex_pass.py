@@ -5,8 +5,8 @@ r"""Abundances of all pixels on soft simplices, in one compiled pass that return
 has the solution a⁰ = G⁻¹(E x + δ²), G = E Eᵀ + δ² 1 1ᵀ, where that is positive. A pixel is K − 1
 numbers z, so a⁰ = W z + w is K² products, made for a block of pixels at a time in vector registers.
 Only pixels with a negative entry are pivoted. Each starts at the set of members at zero it ended
-with in the pass before, which is still right for most: one product with the map of that set, eight
-members wide, tells and is the answer.
+with in the pass before, which is still right for most: one product with the map of that set, in
+vector registers, tells and is the answer.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from numpy.typing import NDArray
 
 from unmix.extract.hull import Hull, Sums
 from unmix.parallel import one_blas_thread, over_pixels
-from unmix.solve.pivot import make_table, pivot_from, pivot_general
+from unmix.solve.pivot import TABLE_MAX, make_table, pivot_from, pivot_general
 
 __all__ = ["abundance_sums"]
 
 Array = NDArray[np.float64]
 
 _BLOCK = 256  # pixels whose abundances stay in the first-level cache
-_WIDE = 8  # members in a row of the table, which is made anew for every pass
+_WIDE = 8  # numbers in a vector register: rows of the table are a multiple of it
 _FLOOR = 1e-12  # of G's largest eigenvalue: below it endmembers are the same
 _VECTOR = {"reassoc", "contract", "nsz"}
 
@@ -56,10 +56,10 @@ def abundance_sums(hull: Hull, E: Array, delta: float, sets: NDArray[np.int16]) 
         W = H @ (E @ hull.space.axes.T)
         w = H @ (E @ hull.space.mean + delta * delta)
     scale = float(np.abs(G).max())
-    few = n <= _WIDE
+    few = n <= TABLE_MAX
     if few:
         table, usable = make_table(H, G, False)
-        rows = np.zeros((len(table), n, _WIDE))
+        rows = np.zeros((len(table), n, -(-n // _WIDE) * _WIDE))
         rows[:, :, :n] = table.transpose(0, 2, 1)
     parts: dict[int, Array] = {}
 
@@ -130,15 +130,16 @@ def _lowest(a: Any, low: Any, m: int) -> None:
 @njit(nogil=True, cache=True, fastmath=_VECTOR)
 def _as_before(rows: Any, code: int, a: Any, p: int, v: Any) -> bool:
     """Write v = (a on S, μ on N) of pixel p for the set `code`; whether it is the answer."""
-    for i in range(_WIDE):
-        v[i] = 0.0
-    for k in range(a.shape[0]):
-        x = a[k, p]
-        for i in range(_WIDE):
-            v[i] += x * rows[code, k, i]
     low = 0.0
-    for i in range(_WIDE):
-        low = min(low, v[i])
+    for begin in range(0, len(v), _WIDE):
+        for i in range(_WIDE):
+            v[begin + i] = 0.0
+        for k in range(a.shape[0]):
+            x = a[k, p]
+            for i in range(_WIDE):
+                v[begin + i] += x * rows[code, k, begin + i]
+        for i in range(_WIDE):
+            low = min(low, v[begin + i])
     return low >= 0.0
 
 
@@ -149,7 +150,7 @@ def _by_table(
 ) -> None:  # fmt: skip
     n = len(w)
     a, low = np.empty((n, _BLOCK)), np.empty(_BLOCK)
-    a0, v = np.empty(n), np.empty(_WIDE)
+    a0, v = np.empty(n), np.empty(rows.shape[2])
     for begin in range(start, stop, _BLOCK):
         m = min(_BLOCK, stop - begin)
         _unconstrained(z, W, w, a, begin, m)
