@@ -24,6 +24,7 @@ from .conftest import (
     COLUMNS,
     NAMES,
     QUICK,
+    QUICKLY,
     ROWS,
     WAVELENGTH,
     distance,
@@ -77,8 +78,7 @@ def test_scenes_of_few_pixels(make, rows, columns, k):
 @pytest.mark.parametrize("method", METHODS)
 def test_handfuls_of_pixels_by_every_method(make, n_pixels, method):
     path = make("small", mixture(1, n_pixels)[0])
-    quick = {"epochs": 1, "pretrain_epochs": 0} if method == "cresdae" else {}
-    result = unmix.run(path, 2, method=method, parameters=quick)
+    result = unmix.run(path, 2, method=method, parameters=QUICKLY.get(method, {}))
     assert np.isfinite(result.abundances.values).all()
 
 
@@ -165,8 +165,9 @@ def test_mask_of_nothing_and_its_no_data(works, scene, tiff, tmp_path):
 @pytest.mark.parametrize("method", METHODS)
 def test_two_equal_endmembers(scene, library, truth, method):
     twice = library("twice.csv", spectra()[[0, 1, 1, 2]], names=["a", "b", "c", "d"])
-    quick = {"epochs": 1, "pretrain_epochs": 0} if method == "cresdae" else {}
-    A = unmix.run(scene, endmembers=twice, method=method, parameters=quick).abundances.values
+    A = unmix.run(
+        scene, endmembers=twice, method=method, parameters=QUICKLY.get(method, {})
+    ).abundances.values
     assert A.min() >= 0
     np.testing.assert_allclose(A.sum(axis=-1), 1, atol=1e-5)
     if issubclass(METHODS[method], LinearUnmixer):  # the scene is linear: solved exactly

@@ -14,6 +14,14 @@ from unmix.methods import METHODS
 # Keywords that make a method quick; everything else is its default.
 QUICK = {
     "cresdae": {"epochs": 3, "batch_size": 64, "pretrain_epochs": 1, "device": "cpu"},
+    "conv-ae": {
+        "epochs": 2,
+        "n_patches": 4,
+        "batch_size": 2,
+        "patch_size": 8,
+        "window": 3,
+        "device": "cpu",
+    },
     "edaa": {"n_restarts": 3, "n_outer": 20},
     "nae": {"epochs": 3, "batch_size": 64, "pretrain_steps": 5, "device": "cpu"},
     "linear-ae": {"epochs": 3, "batch_size": 32, "n_spectra": 200, "device": "cpu"},
@@ -22,6 +30,7 @@ QUICK = {
 TRAINED = {
     "cresdae": {"epochs": 150, "batch_size": 32},
     "nae": {"epochs": 150, "batch_size": 32, "pretrain_steps": 1000},
+    "conv-ae": {"epochs": 150, "n_patches": 16},
     "linear-ae": {"epochs": 60, "n_spectra": 1000, "batch_size": 20},
 }
 K, ROWS, COLUMNS, BANDS = 3, 11, 14, 30

@@ -16,6 +16,14 @@ from unmix.pipeline.checkpoint import FORMAT, load_model, model_info, save_model
 QUICK = {
     "cresdae": {"epochs": 2, "batch_size": 64, "pretrain_epochs": 1, "device": "cpu"},
     "nae": {"epochs": 2, "batch_size": 64, "pretrain_steps": 5, "device": "cpu"},
+    "conv-ae": {
+        "epochs": 2,
+        "n_patches": 4,
+        "batch_size": 2,
+        "patch_size": 8,
+        "window": 3,
+        "device": "cpu",
+    },
     "linear-ae": {"epochs": 2, "batch_size": 32, "n_spectra": 64, "device": "cpu"},
 }
 

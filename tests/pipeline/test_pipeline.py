@@ -29,6 +29,7 @@ QUICKLY = {
     "cresdae": QUICK,
     "nae": {"epochs": 2, "pretrain_steps": 5},
     "linear-ae": {"epochs": 1, "n_spectra": 60},
+    "conv-ae": {"epochs": 2, "n_patches": 4, "batch_size": 2, "patch_size": 8, "window": 3},
 }
 
 

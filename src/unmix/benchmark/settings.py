@@ -28,7 +28,7 @@ KNOWN: dict[str, str] = {
 ALWAYS: dict[str, dict[str, Any]] = {
     "vca-khype": {"kernel": "auto", "mu": "auto"},
 }
-QUICK: dict[str, dict[str, Any]] = {}
+QUICK: dict[str, dict[str, Any]] = {"conv-ae": {"epochs": 40, "dtype": "bfloat16"}}
 
 
 def contenders(asked: Sequence[str] | None, without: Sequence[str] = ()) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from unmix.methods.base import Unmixer
+from unmix.methods.conv_ae import ConvAE
 from unmix.methods.cresdae import CResDAE
 from unmix.methods.edaa import EDAA
 from unmix.methods.khype import VCAKHype, VCASKHype
@@ -12,7 +13,7 @@ from unmix.methods.mvcnmf import MVCNMF
 from unmix.methods.nae import NAE
 from unmix.methods.simplex import NFINDRFCLS, SISALFCLS
 
-__all__ = ["DEFAULT", "EXTRACTORS", "METHODS", "NAE", "CResDAE", "LinearAE"]
+__all__ = ["DEFAULT", "EXTRACTORS", "METHODS", "NAE", "CResDAE", "ConvAE", "LinearAE"]
 
 METHODS: dict[str, type[Unmixer]] = {
     "vca-fcls": VCAFCLS,
@@ -25,6 +26,7 @@ METHODS: dict[str, type[Unmixer]] = {
     "edaa": EDAA,
     "nae": NAE,
     "linear-ae": LinearAE,
+    "conv-ae": ConvAE,
     "cresdae": CResDAE,
 }
 

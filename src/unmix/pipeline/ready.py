@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,17 @@ from unmix.types import Endmembers
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["Ready", "as_scene", "band_values", "make_ready", "on_bands_of", "prepared_with"]
+    from unmix.methods.base import Unmixer
+
+__all__ = [
+    "Ready",
+    "as_scene",
+    "band_values",
+    "filled",
+    "make_ready",
+    "on_bands_of",
+    "prepared_with",
+]
 
 Pixels = NDArray[np.floating]
 
@@ -48,6 +59,22 @@ class Ready:
     cube: NDArray[np.float32]
     given: Endmembers | None = None
     E: Pixels | None = None
+
+    @cached_property
+    def image(self) -> NDArray[np.float32]:
+        """The prepared scene (y, x, kept band); a pixel that is not valid is its nearest valid one.
+
+        For methods that look at a pixel's neighbours: there is nothing in it that could leak.
+        """
+        return filled(self.X, self.valid)
+
+    def seen_by(self, method: type[Unmixer] | Unmixer) -> Pixels:
+        """What a method is given: the image if it looks at neighbours, else the valid pixels."""
+        return self.image if method.halo else self.X
+
+    def only_valid(self, values: Pixels) -> Pixels:
+        """What a method gave for `seen_by`, as (valid pixel, ...)."""
+        return values[self.valid] if values.ndim == 3 else values
 
     @property
     def warnings(self) -> list[str]:
@@ -85,6 +112,23 @@ def make_ready(
     like = (preparation.divisor, float(np.percentile(np.abs(ready.X), 99))) if guess else None
     given = on_bands_of(data, endmembers, like=like)
     return replace(ready, given=given, E=preparation.apply_spectra(given.spectra))
+
+
+def filled(X: Pixels, valid: NDArray[np.bool_]) -> Pixels:
+    """Pixels (valid pixel, band) on their grid (y, x, band), gaps filled by the nearest of them.
+
+    >>> filled(np.array([[1.0], [2.0]]), np.array([[True, False, False, True]]))[0, :, 0]
+    array([1., 1., 2., 2.])
+    """
+    if valid.all():
+        return X.reshape(*valid.shape, -1)
+    from scipy.ndimage import distance_transform_edt
+
+    row = np.zeros(valid.shape, np.intp)
+    row[valid] = np.arange(len(X))
+    y, x = distance_transform_edt(~valid, return_distances=False, return_indices=True)
+    image: Pixels = X[row[y, x]]
+    return image
 
 
 def prepared_with(scene: xr.DataArray, preparation: Preparation) -> Ready:

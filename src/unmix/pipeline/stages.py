@@ -140,7 +140,7 @@ def fit(
     with stage("fit") as tell:
         estimator = decide.configure(
             name, ready.E, count["k"], mode["mode"], seed, device, parameters, tell
-        ).fit(ready.X)
+        ).fit(ready.seen_by(METHODS[name]))
     about = assemble.describe(estimator, name)
     return estimator, {"method": about, "scale": mode, "n_endmembers": count, "noise": noise}
 
@@ -157,7 +157,7 @@ def solve(
     """Abundances by a fitted method, their residuals, and the record of it all."""
     mode = decisions["scale"]["mode"]
     with stage("unmix"):
-        A = estimator.transform(ready.X)
+        A = ready.only_valid(estimator.transform(ready.seen_by(estimator)))
     with stage("residual"):
         residual = assemble.residuals(estimator, ready.X, A, mode)
         if not (np.isfinite(A).all() and np.isfinite(residual).all()):
