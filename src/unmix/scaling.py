@@ -204,8 +204,10 @@ def _errors_of_subspaces(pixels: NDArray[np.float64], n: int, seed: int) -> tupl
     return total[0], total[1]
 
 
-def well_lit(X: NDArray[np.floating], n_endmembers: int, seed: int = 0) -> NDArray[np.bool_]:
-    """Pixels whose direction is more than noise: ‖x‖² at least 100 times the noise in all bands.
+def well_lit(
+    X: NDArray[np.floating], n_endmembers: int, seed: int = 0, *, snr: float = _DIRECTION_SNR
+) -> NDArray[np.bool_]:
+    """Pixels whose direction is more than noise: ‖x‖² at least `snr` times the noise in all bands.
 
     Dividing a spectrum by its size blows its noise up, and extreme pixels of what results are the
     darkest ones, not the purest. In a scene where half the pixels are below 20 dB, the brighter
@@ -222,7 +224,7 @@ def well_lit(X: NDArray[np.floating], n_endmembers: int, seed: int = 0) -> NDArr
     space = Moments.of(X, seed).subspace(n, affine=True)
     noise = max(space.power - space.kept, 0.0) * X.shape[1] / (X.shape[1] - n)
     power = (X * X).sum(axis=-1, dtype=np.float64)
-    return power >= min(_DIRECTION_SNR * noise, float(np.median(power)))
+    return power >= min(snr * noise, float(np.median(power)))
 
 
 def typical_brightness(

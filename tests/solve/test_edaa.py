@@ -162,6 +162,17 @@ def test_a_wrong_number_is_named(name, value):
         archetypes(scene()[0], K, **{name: value})
 
 
+def test_steps_by_contrast_leave_equal_shares_where_the_published_stay():
+    """Spectra that differ by a twentieth of their mean."""
+    X = 1.0 + 0.05 * np.random.default_rng(0).dirichlet(np.full(K, 0.3), N)
+    stays = archetypes(X, K, n_restarts=4)
+    leaves = archetypes(X, K, n_restarts=4, step="contrast")
+    assert min(run.history[-1] / run.history[0] for run in stays) > 0.98
+    assert max(run.history[-1] / run.history[0] for run in leaves) < 0.9
+    with pytest.raises(InputError, match="step"):
+        archetypes(X, K, step="long")
+
+
 def test_pixels_that_are_no_numbers():
     X = scene()[0]
     X[3, 3] = np.nan

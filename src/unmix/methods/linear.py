@@ -39,6 +39,8 @@ class LinearUnmixer(Unmixer):
         self.scale = scale
         self.seed = seed
 
+    direction_snr: ClassVar[float] = 100.0  # of pixels whose direction endmembers come from
+
     @abstractmethod
     def _extract(self, X: Pixels, n: int) -> Pixels:
         """K spectra (member, band) from pixels (pixel, band)."""
@@ -64,7 +66,7 @@ class LinearUnmixer(Unmixer):
 
     def _from_directions(self, X: Pixels, n: int) -> Pixels:
         """Endmembers without regard to brightness, each at the brightness its pixels have."""
-        bright = X[well_lit(X, n, self.seed)]
+        bright = X[well_lit(X, n, self.seed, snr=self.direction_snr)]
         directions, _ = normalise(bright, "max" if self.scale == "max" else "l2")
         E = self._extract(directions, n)
         unit, size = normalise(bright, "l2")
