@@ -250,3 +250,27 @@ def test_wrong_abundances_and_epochs_are_refused(scene):
         model.inverse_transform(np.ones((5, 4)))
     with pytest.raises(InputError, match=r"^epochs: got 0"):
         model.finetune(scene[0], epochs=0)
+
+
+@pytest.mark.parametrize(
+    "keywords", [{"attention": "none"}, {"residual": False}, {"nonlinear": False}]
+)
+def test_each_part_can_be_left_out(keywords):
+    rng = np.random.default_rng(0)
+    E = rng.random((3, 20), dtype=np.float32)
+    A = rng.dirichlet(np.ones(3), 400).astype(np.float32)
+    whole = CResDAE(endmembers=E, epochs=2, pretrain_epochs=1, device="cpu").fit(A @ E)
+    without = CResDAE(endmembers=E, epochs=2, pretrain_epochs=1, device="cpu", **keywords)
+    found = without.fit(A @ E).transform(A @ E)
+    assert np.abs(found.sum(axis=1) - 1).max() < 1e-6
+
+    def n_weights(model):
+        return sum(p.numel() for p in model.network_.parameters())
+
+    left_out = {"attention": 128 * 8 * 2 + 128 + 8, "residual": None, "nonlinear": 512 * 41 + 20}
+    (part,) = keywords
+    assert n_weights(without) < n_weights(whole)
+    if left_out[part] is not None:
+        assert n_weights(whole) - n_weights(without) == left_out[part]
+    with pytest.raises(InputError, match=part):
+        CResDAE(endmembers=E, **{part: "maybe"}).fit(A @ E)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from unmix.checks import check_option
+from unmix.checks import InputError, check_option
 from unmix.methods.network import Image, NetworkUnmixer, Recipe, check_weights, check_whole
 from unmix.scaling import abundances
 
@@ -65,10 +65,12 @@ class CResDAE(NetworkUnmixer):
         Learning rates of the encoder and the decoder.
     alpha, beta, gamma_uniform, gamma_entropy, gamma_sparsity : float
         Weights of the loss terms, in the order above.
-    attention : {"feature", "cbam"}
-        Table 1's gate on the pixel's own feature, or Section 2.3's on the pooled map.
+    attention : {"feature", "cbam", "none"}
+        Table 1's gate on the pixel's own feature, Section 2.3's on the pooled map, or no gate.
     reduction : int
         Bottleneck ratio of the attention.
+    residual, nonlinear : bool
+        Whether the encoder has its residual block, the decoder its nonlinear part N.
     pretrain_epochs : int
         Of the nonlinear decoder; 0 starts it at zero correction.
     dtype : {"float32", "bfloat16"}
@@ -126,6 +128,8 @@ class CResDAE(NetworkUnmixer):
         gamma_sparsity: float = 0.01,
         attention: str = "feature",
         reduction: int = 16,
+        residual: bool = True,
+        nonlinear: bool = True,
         pretrain_epochs: int = 10,
         dtype: str = "float32",
         device: str = "auto",
@@ -147,6 +151,8 @@ class CResDAE(NetworkUnmixer):
         self.gamma_sparsity = gamma_sparsity
         self.attention = attention
         self.reduction = reduction
+        self.residual = residual
+        self.nonlinear = nonlinear
         self.pretrain_epochs = pretrain_epochs
         self.dtype = dtype
         self.device = device
@@ -156,14 +162,19 @@ class CResDAE(NetworkUnmixer):
 
     def _check_keywords(self) -> None:
         check_option(self.preset, PRESETS, "preset")
-        check_option(self.attention, ("feature", "cbam"), "attention")
+        check_option(self.attention, ("feature", "cbam", "none"), "attention")
+        for name in ("residual", "nonlinear"):
+            if not isinstance(getattr(self, name), bool | np.bool_):
+                raise InputError(f"{name}: got {getattr(self, name)!r}; give True or False")
         check_weights(self, "alpha", "beta", "gamma_uniform", "gamma_entropy", "gamma_sparsity")
         check_whole(self, reduction=1, pretrain_epochs=0, seed=0)
 
     def _build(self, n_bands: int, n: int) -> CResDAENet:
         from unmix.nets.cresdae import CResDAENet
 
-        return CResDAENet(n_bands, n, self.attention, self.reduction)
+        return CResDAENet(
+            n_bands, n, self.attention, self.reduction, bool(self.residual), bool(self.nonlinear)
+        )
 
     def _set_members(self, network: Any, E: torch.Tensor) -> None:
         network.decoder.linear.weight.copy_(E.clamp(min=0).T)
@@ -173,7 +184,7 @@ class CResDAE(NetworkUnmixer):
         from unmix.nets.losses import squared_error
         from unmix.nets.train import train
 
-        if not self.pretrain_epochs:
+        if not (self.pretrain_epochs and self.nonlinear):
             return
         rng = np.random.default_rng(self.seed)
         rows = np.sort(rng.permutation(len(pixels))[:_PRETRAIN_PIXELS])

@@ -123,7 +123,7 @@ class AdditiveDecoder(nn.Module):
     n_bands, n_endmembers : int
         L and K.
     hidden : int
-        Width of the nonlinear part.
+        Width of the nonlinear part; 0 leaves it out.
 
     >>> decoder = AdditiveDecoder(n_bands=4, n_endmembers=2)
     >>> _ = decoder.linear.weight.data.copy_(torch.tensor([[0.0, 1.0], [0.2, 1], [0.4, 1], [1, 0]]))
@@ -134,6 +134,9 @@ class AdditiveDecoder(nn.Module):
     def __init__(self, n_bands: int, n_endmembers: int, hidden: int = 512) -> None:
         super().__init__()
         self.linear = nn.Linear(n_endmembers, n_bands, bias=False)
+        self.hidden = hidden
+        if not hidden:
+            return
         self.first = nn.Linear(n_bands, hidden)
         self.second = nn.Linear(hidden, n_bands)
         nn.init.zeros_(self.second.weight)
@@ -141,6 +144,8 @@ class AdditiveDecoder(nn.Module):
 
     def forward(self, a: Tensor) -> Tensor:
         """Abundances (pixel, member) to spectra (pixel, band)."""
+        if not self.hidden:
+            return F.relu_(self.linear(a))
         folded = self.first.weight @ self.linear.weight
         h = F.leaky_relu_(F.linear(a, folded, self.first.bias), SLOPE)
         return F.relu_(self.second(h).add_(self.linear(a)))

@@ -20,10 +20,12 @@ class CResDAENet(nn.Module):
     ----------
     n_bands, n_endmembers : int
         L and K.
-    attention : {"feature", "cbam"}
+    attention : {"feature", "cbam", "none"}
         See `ChannelAttention`.
     reduction : int
         Bottleneck ratio of the attention.
+    residual, nonlinear : bool
+        Whether the encoder has its residual block, the decoder its nonlinear part.
 
     References
     ----------
@@ -42,13 +44,15 @@ class CResDAENet(nn.Module):
         n_endmembers: int,
         attention: str = "feature",
         reduction: int = 16,
+        residual: bool = True,
+        nonlinear: bool = True,
     ) -> None:
         super().__init__()
         self.encoder = nn.Sequential(
             nn.Linear(n_bands, 128),
             nn.LeakyReLU(SLOPE, inplace=True),
-            ChannelAttention(128, reduction, attention),
-            ResidualBlock(128),
+            nn.Identity() if attention == "none" else ChannelAttention(128, reduction, attention),
+            ResidualBlock(128) if residual else nn.Identity(),
             nn.Linear(128, 64),
             nn.LeakyReLU(SLOPE, inplace=True),
             nn.Linear(64, 32),
@@ -56,7 +60,7 @@ class CResDAENet(nn.Module):
             nn.Linear(32, n_endmembers),
             nn.Softmax(dim=-1),
         )
-        self.decoder = AdditiveDecoder(n_bands, n_endmembers)
+        self.decoder = AdditiveDecoder(n_bands, n_endmembers, 512 if nonlinear else 0)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Spectra (pixel, band) to (reconstruction (pixel, band), abundances (pixel, member))."""
