@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from common import keep
 
+from unmix.benchmark.case import Case
 from unmix.benchmark.data import read_urban_crop
 from unmix.benchmark.paper import MODELS, SNRS, simulated
 from unmix.methods import METHODS
@@ -41,7 +42,7 @@ def main() -> None:
     keep("unaligned", [*rows, {"scene": "mean of nine", **over}])
 
 
-def errors(case, seed: int) -> dict[str, float]:
+def errors(case: Case, seed: int) -> dict[str, float]:
     """RMSE of each answer on one scene."""
     k = len(case.E)
     model = METHODS["vca-fcls"](k, seed=seed).fit(case.X)
