@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -37,6 +38,8 @@ def benchmark(
             suite, out, data=data, quick=quick, seeds=seeds, methods=names, overwrite=overwrite,
             progress=tell,
         )  # fmt: skip
+    for line in json.loads((out / "manifest.json").read_text())["skipped"]:
+        typer.echo(f"unmix: {line}", err=True)
     for path in written:
         if path.name in ("tables.md", "cost.md", "index.html"):
             typer.echo(f"{path.stem:<8} {path}")
