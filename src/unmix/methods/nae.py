@@ -53,7 +53,8 @@ class NAE(NetworkUnmixer):
     lr, decoder_lr : float
         Learning rates of the encoder and the decoder.
     pretrain_steps : int
-        For Ψ; 0 leaves it random.
+        For Ψ, as many as its authors take; with too few abundances are off by a multiple. 0 leaves
+        it random.
     dtype : {"float32", "bfloat16"}
         Arithmetic of the layers while training.
     device : str
@@ -83,7 +84,7 @@ class NAE(NetworkUnmixer):
     >>> rng = np.random.default_rng(0)
     >>> E = rng.random((3, 20), dtype=np.float32)
     >>> A = rng.dirichlet(np.ones(3), 2000).astype(np.float32)
-    >>> model = NAE(endmembers=E, epochs=40, batch_size=64, device="cpu")
+    >>> model = NAE(endmembers=E, epochs=40, batch_size=64, pretrain_steps=1000)
     >>> found = model.fit_transform(A @ E)
     >>> bool(np.sqrt(((found - A) ** 2).mean()) < 0.05), model.status_
     (True, 'Trained for all 40 epochs.')
@@ -103,7 +104,7 @@ class NAE(NetworkUnmixer):
         batch_size: int = 512,
         lr: float = 1e-3,
         decoder_lr: float = 1e-5,
-        pretrain_steps: int = 1000,
+        pretrain_steps: int = 4000,
         dtype: str = "float32",
         device: str = "auto",
         progress: Callable[[float], Any] | None = None,
