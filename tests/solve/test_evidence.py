@@ -35,9 +35,17 @@ def test_it_is_the_gaussian_density_with_its_factor_at_the_best_value(kernel):
 
 
 def test_more_noise_asks_for_more_regularisation():
-    chosen = [largest_evidence(*scene(noise), ["gaussian"], 2.0)[1] for noise in (0.003, 0.03, 0.3)]
-    assert chosen[0] < chosen[1] < chosen[2]
-    assert MUS[0] < chosen[1] < MUS[-1]
+    mus = 10.0 ** np.arange(-6, 3)
+    chosen = [
+        largest_evidence(*scene(noise), ["gaussian"], 2.0, mus)[1] for noise in (0.003, 0.03, 0.3)
+    ]
+    assert mus[0] < chosen[0] < chosen[1] < chosen[2] < mus[-1]
+
+
+def test_auto_never_asks_for_less_than_the_authors():
+    X, E = scene(1e-4)
+    assert VCAKHype(endmembers=E, mu="auto").fit(X).mu_ == pytest.approx(0.01)
+    assert min(MUS) == pytest.approx(0.01)
 
 
 @pytest.mark.parametrize("method", [VCAKHype, VCASKHype])

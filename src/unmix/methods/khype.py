@@ -128,7 +128,7 @@ class VCAKHype(KernelUnmixer):
         Width of the Gaussian kernel; the largest value of the endmembers counts as 1.
     mu : float or "auto"
         Regularisation; the authors' C is 1/μ, their value 0.01 whatever the noise. "auto" takes
-        that of the largest evidence, which grows with the noise.
+        that of the largest evidence from 0.01 up, which grows with the noise.
 
     References
     ----------
