@@ -25,7 +25,7 @@ KNOWN: dict[str, str] = {
 
 # Where a method's defaults, its authors' own, are not its best over the scenes of a suite.
 ALWAYS: dict[str, dict[str, Any]] = {
-    # their μ of 0.01 fits the noise at 10 dB; the evidence of the pixels says how much more it takes
+    # their μ of 0.01 fits the noise at 10 dB; the evidence of the pixels says how much more
     "vca-khype": {"kernel": "polynomial", "mu": "auto"},
     # 2000 spectra in batches of 6 from random weights stop far from the truth on flat Dirichlet
     "linear-ae": {"init": "vca", "n_spectra": 20_000, "batch_size": 256, "epochs": 100},
