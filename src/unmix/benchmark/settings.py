@@ -33,7 +33,6 @@ ALWAYS: dict[str, dict[str, Any]] = {
 QUICK: dict[str, dict[str, Any]] = {
     "conv-ae": {"init": "vca", "n_patches": 60, "batch_size": 5, "epochs": 20},
     "edaa": {"n_restarts": 20},
-    "linear-ae": {"epochs": 40},
 }
 
 
