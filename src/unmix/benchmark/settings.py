@@ -28,11 +28,12 @@ ALWAYS: dict[str, dict[str, Any]] = {
     # their μ of 0.01 fits the noise at 10 dB; the evidence of the pixels says how much more
     "vca-khype": {"kernel": "polynomial", "mu": "auto"},
     # 2000 spectra in batches of 6 from random weights stop far from the truth on flat Dirichlet
-    "linear-ae": {"init": "vca", "n_spectra": 20_000, "batch_size": 256, "epochs": 100},
+    "linear-ae": {"init": "vca", "n_spectra": 20_000, "batch_size": 64, "epochs": 100},
 }
 QUICK: dict[str, dict[str, Any]] = {
     "conv-ae": {"init": "vca", "n_patches": 60, "batch_size": 5, "epochs": 20},
     "edaa": {"n_restarts": 20},
+    "linear-ae": {"epochs": 50},
 }
 
 
