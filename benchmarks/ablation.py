@@ -9,12 +9,14 @@ with the spread of that mean over seeds, and endmember SAD.
 from __future__ import annotations
 
 import argparse
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from common import keep
 
+from unmix.benchmark.case import Case
 from unmix.benchmark.data import read_urban_crop
 from unmix.benchmark.paper import MODELS, SNRS, simulated
 from unmix.methods import METHODS
@@ -44,39 +46,42 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 
 def main() -> None:
-    """Print and keep a row a variant."""
+    """Print and keep a row a variant, as they come."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("--seeds", type=int, default=3)
     arguments = parser.parse_args()
     members = read_urban_crop(arguments.data, 5)
     runs = {"VCA + FCLS": ("vca-fcls", {})} | {k: ("cresdae", v) for k, v in VARIANTS.items()}
-    found: dict[str, np.ndarray] = {name: np.empty((arguments.seeds, 9, 2)) for name in runs}
-    for seed in range(arguments.seeds):
-        for i, (model, snr) in enumerate((m, s) for m in MODELS for s in SNRS):
+    for name, (method, keywords) in runs.items():
+        keep("ablation", [row(name, method, keywords, members, arguments.seeds)])
+
+
+def row(
+    name: str, method: str, keywords: dict[str, Any], members: Case, seeds: int
+) -> dict[str, Any]:
+    """One variant over the nine scenes and the seeds."""
+    values = np.empty((seeds, len(MODELS) * len(SNRS), 2))
+    for seed in range(seeds):
+        for i, (model, snr) in enumerate(product(MODELS, SNRS)):
             case = simulated(members, model, snr, seed, False)
-            for name, (method, keywords) in runs.items():
-                estimator = METHODS[method](5, seed=seed, **keywords).fit(case.X)
-                order = align(E_est=estimator.endmembers_, E_true=case.E)
-                A = estimator.transform(case.X)[..., order]
-                angle = endmember_sad_rad(estimator.endmembers_[order], case.E).mean()
-                found[name][seed, i] = abundance_rmse(A, case.A), angle
-    for name, values in found.items():
-        by_seed = values[..., 0].mean(axis=1)
-        row: dict[str, Any] = {
-            "variant": name,
-            "rmse": f"{by_seed.mean():.3f} ± {by_seed.std():.3f}",
-            **{
-                model: round(float(values[:, 3 * i : 3 * i + 3, 0].mean()), 3)
-                for i, model in enumerate(MODELS)
-            },
-            **{
-                f"{snr}db": round(float(values[:, i::3, 0].mean()), 3) for i, snr in enumerate(SNRS)
-            },
-            "endmember_sad_rad": round(float(values[..., 1].mean()), 3),
-            "seeds": arguments.seeds,
-        }
-        keep("ablation", [row])
+            estimator = METHODS[method](5, seed=seed, **keywords).fit(case.X)
+            order = align(E_est=estimator.endmembers_, E_true=case.E)
+            A = estimator.transform(case.X)[..., order]
+            angle = endmember_sad_rad(estimator.endmembers_[order], case.E).mean()
+            values[seed, i] = abundance_rmse(A, case.A), angle
+    by_seed = values[..., 0].mean(axis=1)
+    by_model = values[..., 0].reshape(seeds, len(MODELS), len(SNRS))
+    return {
+        "variant": name,
+        "rmse": f"{by_seed.mean():.3f} ± {by_seed.std():.3f}",
+        **dict(zip(MODELS, by_model.mean(axis=(0, 2)).round(3).tolist(), strict=True)),
+        **dict(
+            zip([f"{s}db" for s in SNRS], by_model.mean(axis=(0, 1)).round(3).tolist(), strict=True)
+        ),
+        "endmember_sad_rad": round(float(values[..., 1].mean()), 3),
+        "seeds": seeds,
+    }
 
 
 if __name__ == "__main__":
