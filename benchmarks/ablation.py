@@ -52,7 +52,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     arguments = parser.parse_args()
     members = read_urban_crop(arguments.data, 5)
-    runs = {"VCA + FCLS": ("vca-fcls", {})} | {k: ("cresdae", v) for k, v in VARIANTS.items()}
+    runs = {"VCA + FCLS": ("vca-fcls", {})} | {
+        k: ("cresdae", {"preset": "paper"} | v) for k, v in VARIANTS.items()
+    }
     for name, (method, keywords) in runs.items():
         keep("ablation", [row(name, method, keywords, members, arguments.seeds)])
 

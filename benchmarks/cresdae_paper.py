@@ -23,8 +23,8 @@ from unmix.simulate import builtin_library, simulate
 MEMBERS = ("Alunite", "Kaolinite", "Goethite", "Calcite", "Green grass")
 RUNS: dict[str, tuple[str, dict[str, Any]]] = {
     "vca-fcls": ("vca-fcls", {}),
-    "cresdae_paper": ("cresdae", {}),
-    "cresdae_no_uniform_term": ("cresdae", {"gamma_uniform": 0.0}),
+    "cresdae_paper": ("cresdae", {"preset": "paper"}),
+    "cresdae_no_uniform_term": ("cresdae", {"preset": "paper", "gamma_uniform": 0.0}),
 }
 
 

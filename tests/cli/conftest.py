@@ -16,12 +16,21 @@ ROWS, COLUMNS, BANDS, K = 13, 9, 24, 3
 WAVELENGTH = np.linspace(450.0, 2400.0, BANDS)
 NAMES = ("clay", "tree", "road")
 QUICKLY = {
-    "cresdae": {"epochs": 1, "pretrain_epochs": 0},
+    "cresdae": {"preset": "paper", "epochs": 1, "pretrain_epochs": 0},
     "nae": {"epochs": 1, "pretrain_steps": 2},
     "linear-ae": {"epochs": 1, "n_spectra": 20},
     "conv-ae": {"epochs": 1, "n_patches": 4, "patch_size": 8, "window": 3},
 }
-QUICK = ("--method", "cresdae", "--set", "epochs=1", "--set", "pretrain_epochs=0")
+QUICK = (
+    "--method",
+    "cresdae",
+    "--set",
+    "preset=paper",
+    "--set",
+    "epochs=1",
+    "--set",
+    "pretrain_epochs=0",
+)
 
 
 def spectra(k: int = K) -> np.ndarray:

@@ -13,7 +13,13 @@ from unmix.methods import METHODS
 
 # Keywords that make a method quick; everything else is its default.
 QUICK = {
-    "cresdae": {"epochs": 3, "batch_size": 64, "pretrain_epochs": 1, "device": "cpu"},
+    "cresdae": {
+        "preset": "paper",
+        "epochs": 3,
+        "batch_size": 64,
+        "pretrain_epochs": 1,
+        "device": "cpu",
+    },
     "conv-ae": {
         "epochs": 2,
         "n_patches": 4,
@@ -28,7 +34,7 @@ QUICK = {
 }
 # Keywords with which it also fits.
 TRAINED = {
-    "cresdae": {"epochs": 150, "batch_size": 32},
+    "cresdae": {"preset": "paper", "epochs": 150, "batch_size": 32},
     "nae": {"epochs": 150, "batch_size": 32, "pretrain_steps": 1000},
     "conv-ae": {"epochs": 150, "n_patches": 16},
     "linear-ae": {"epochs": 60, "n_spectra": 1000, "batch_size": 20},

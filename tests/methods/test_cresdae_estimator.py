@@ -36,7 +36,13 @@ def scene():
 
 
 def make(E=None, **options):
-    quick = {"epochs": 4, "batch_size": 128, "pretrain_epochs": 2, "device": "cpu"}
+    quick = {
+        "preset": "paper",
+        "epochs": 4,
+        "batch_size": 128,
+        "pretrain_epochs": 2,
+        "device": "cpu",
+    }
     return CResDAE(None if E is not None else K, endmembers=E, **quick | options)
 
 
@@ -209,7 +215,7 @@ def test_pickle_keeps_the_model(scene):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"preset": "best2"}, r"^preset: got 'best2'; choose one of paper"),
+        ({"preset": "best2"}, r"^preset: got 'best2'; choose one of best, paper"),
         ({"scale": "log"}, "^scale: got 'log'"),
         ({"attention": "spatial"}, "^attention: got 'spatial'; choose one of feature, cbam"),
         ({"dtype": "float16"}, "^dtype: got"),
@@ -232,7 +238,9 @@ def test_pickle_keeps_the_model(scene):
     ],
 )
 def test_wrong_keywords_are_named(scene, options, message):
-    model = CResDAE(**{"endmembers": scene[2], "device": "cpu", "epochs": 1} | options)
+    model = CResDAE(
+        **{"endmembers": scene[2], "preset": "paper", "device": "cpu", "epochs": 1} | options
+    )
     with pytest.raises(InputError, match=message):
         model.fit(scene[0])
 
@@ -259,8 +267,12 @@ def test_each_part_can_be_left_out(keywords):
     rng = np.random.default_rng(0)
     E = rng.random((3, 20), dtype=np.float32)
     A = rng.dirichlet(np.ones(3), 400).astype(np.float32)
-    whole = CResDAE(endmembers=E, epochs=2, pretrain_epochs=1, device="cpu").fit(A @ E)
-    without = CResDAE(endmembers=E, epochs=2, pretrain_epochs=1, device="cpu", **keywords)
+    whole = CResDAE(endmembers=E, preset="paper", epochs=2, pretrain_epochs=1, device="cpu").fit(
+        A @ E
+    )
+    without = CResDAE(
+        endmembers=E, preset="paper", epochs=2, pretrain_epochs=1, device="cpu", **keywords
+    )
     found = without.fit(A @ E).transform(A @ E)
     assert np.abs(found.sum(axis=1) - 1).max() < 1e-6
 
@@ -273,4 +285,4 @@ def test_each_part_can_be_left_out(keywords):
     if left_out[part] is not None:
         assert n_weights(whole) - n_weights(without) == left_out[part]
     with pytest.raises(InputError, match=part):
-        CResDAE(endmembers=E, **{part: "maybe"}).fit(A @ E)
+        CResDAE(endmembers=E, preset="paper", **{part: "maybe"}).fit(A @ E)

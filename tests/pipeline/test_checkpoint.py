@@ -14,7 +14,13 @@ from unmix.methods.cresdae import CResDAE
 from unmix.pipeline.checkpoint import FORMAT, load_model, model_info, save_model
 
 QUICK = {
-    "cresdae": {"epochs": 2, "batch_size": 64, "pretrain_epochs": 1, "device": "cpu"},
+    "cresdae": {
+        "preset": "paper",
+        "epochs": 2,
+        "batch_size": 64,
+        "pretrain_epochs": 1,
+        "device": "cpu",
+    },
     "nae": {"epochs": 2, "batch_size": 64, "pretrain_steps": 5, "device": "cpu"},
     "conv-ae": {
         "epochs": 2,

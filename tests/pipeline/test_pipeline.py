@@ -24,7 +24,7 @@ ROWS, COLUMNS, BANDS, K = 11, 17, 30, 3
 WAVELENGTH = np.linspace(430.0, 2450.0, BANDS)
 FWHM = np.full(BANDS, 12.0)
 IN_WATER = [i for i, w in enumerate(WAVELENGTH) if 1350 <= w <= 1450 or 1800 <= w <= 1950]
-QUICK = {"epochs": 1, "pretrain_epochs": 0}
+QUICK = {"preset": "paper", "epochs": 1, "pretrain_epochs": 0}
 QUICKLY = {
     "cresdae": QUICK,
     "nae": {"epochs": 2, "pretrain_steps": 5},
@@ -192,7 +192,7 @@ def test_progress_and_timings():
 
 def test_progress_of_a_network_moves():
     told = []
-    parameters = {"epochs": 4, "pretrain_epochs": 0}
+    parameters = {"preset": "paper", "epochs": 4, "pretrain_epochs": 0}
     tell = lambda stage, done: told.append((stage, done))  # noqa: E731
     run(scene(), K, method="cresdae", parameters=parameters, progress=tell)
     assert [done for stage, done in told if stage == "fit"] == [0, 0.25, 0.5, 0.75, 1, 1]
@@ -550,7 +550,13 @@ def test_a_method_that_refines_given_endmembers_shows_its_own():
     rng = np.random.default_rng(0)
     E = rng.uniform(0.1, 0.9, (2, 30))
     X = (rng.dirichlet(np.ones(2), (8, 9)) @ E).astype(np.float32)
-    options = {"epochs": 2, "pretrain_epochs": 0, "decoder_lr": 0.01, "batch_size": 16}
+    options = {
+        "preset": "paper",
+        "epochs": 2,
+        "pretrain_epochs": 0,
+        "decoder_lr": 0.01,
+        "batch_size": 16,
+    }
     result = run(
         xr.DataArray(X, dims=("y", "x", "band")),
         endmembers=E + 0.05,

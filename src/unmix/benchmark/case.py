@@ -70,7 +70,7 @@ class Job:
     Parameters
     ----------
     method, scale, seed
-        A name in `METHODS`, its scale mode ("auto": decided from the scene), its seed.
+        A name in `settings.NAMES`, its scale mode ("auto": decided from the scene), its seed.
     targets : tuple of Target
         Unmixed after the fit, a row each.
     training : Target, optional

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from unmix import metrics
 from unmix.benchmark.case import Case, Job, Suite, Target
 from unmix.benchmark.measure import Cost, measured
+from unmix.benchmark.settings import estimator, label
 from unmix.benchmark.store import Store
 from unmix.methods import METHODS
 from unmix.methods.base import Unmixer
@@ -103,7 +104,7 @@ def _description(suite: str, job: Job, target: Target) -> dict[str, Any]:
     return {
         "suite": suite, "part": target.part, "scene": target.scene, "scene_label": target.scene,
         "trained_on": None if job.training is None else job.training.scene,
-        "method": job.method, "label": job.label or METHODS[job.method].label,
+        "method": job.method, "label": job.label or label(job.method),
         "scale": job.scale, "seed": job.seed, "parameters": dict(job.parameters),
     }  # fmt: skip
 
@@ -120,7 +121,7 @@ def _configured(job: Job, training: Case) -> Unmixer:
         E = training.E if job.known else None
         scale = choose_scale(pixels, E=E, n_endmembers=len(training.E), seed=job.seed).mode
     members = {"endmembers": training.E} if job.known else {"n_endmembers": len(training.E)}
-    return METHODS[job.method](**members, scale=scale, seed=job.seed, **job.parameters)
+    return estimator(job.method, **members, scale=scale, seed=job.seed, **job.parameters)
 
 
 def _compared(

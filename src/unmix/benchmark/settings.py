@@ -11,8 +11,9 @@ from typing import Any
 
 from unmix.checks import InputError
 from unmix.methods import METHODS
+from unmix.methods.base import Unmixer
 
-__all__ = ["KNOWN", "QUICK", "contenders", "parameters"]
+__all__ = ["KNOWN", "QUICK", "contenders", "estimator", "label", "parameters"]
 
 # With the true endmembers given, methods that only extract them are all FCLS.
 KNOWN: dict[str, str] = {
@@ -20,8 +21,15 @@ KNOWN: dict[str, str] = {
     "vca-khype": "K-Hype",
     "vca-skhype": "SK-Hype",
     "nae": "NAE",
-    "cresdae": "CResDAE, paper",
+    "cresdae": "CResDAE",
+    "cresdae-paper": "CResDAE, paper",
 }
+
+# A method with other keywords, compared under a name of its own.
+VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "cresdae-paper": ("cresdae", {"preset": "paper"}),
+}
+NAMES = (*METHODS, *VARIANTS)
 
 # Where a method's defaults, its authors' own, are not its best over the scenes of a suite.
 ALWAYS: dict[str, dict[str, Any]] = {
@@ -38,7 +46,7 @@ QUICK: dict[str, dict[str, Any]] = {
 
 
 def contenders(asked: Sequence[str] | None, without: Sequence[str] = ()) -> list[str]:
-    """Names of the methods to run, in the order of `METHODS`.
+    """Names of what to run, in the order of `METHODS` and then the variants.
 
     Raises
     ------
@@ -49,11 +57,26 @@ def contenders(asked: Sequence[str] | None, without: Sequence[str] = ()) -> list
     ['vca-fcls', 'spa-fcls']
     """
     for name in asked or ():
-        if name not in METHODS:
-            raise InputError(f"methods: got {name!r}; choose from {', '.join(METHODS)}")
-    return [n for n in METHODS if (n in asked if asked else True) and n not in without]
+        if name not in NAMES:
+            raise InputError(f"methods: got {name!r}; choose from {', '.join(NAMES)}")
+    return [n for n in NAMES if (n in asked if asked else True) and n not in without]
 
 
 def parameters(method: str, quick: bool) -> Mapping[str, Any]:
     """Keywords of a method beyond its defaults."""
-    return ALWAYS.get(method, {}) | (QUICK.get(method, {}) if quick else {})
+    of_variant = VARIANTS[method][1] if method in VARIANTS else {}
+    return of_variant | ALWAYS.get(method, {}) | (QUICK.get(method, {}) if quick else {})
+
+
+def estimator(name: str, **keywords: Any) -> Unmixer:
+    """The estimator of a method or variant, with keywords from `parameters` and others."""
+    return METHODS[VARIANTS[name][0] if name in VARIANTS else name](**keywords)
+
+
+def label(name: str) -> str:
+    """What a method or variant is called in tables.
+
+    >>> label("vca-fcls"), label("cresdae-paper")
+    ('VCA + FCLS', 'CResDAE, paper')
+    """
+    return KNOWN[name] if name in VARIANTS else METHODS[name].label

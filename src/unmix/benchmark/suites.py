@@ -45,7 +45,7 @@ def benchmark(
     seeds : int, optional
         By default 5, quick 1. A later call may ask for more.
     methods : sequence of str, optional
-        Names in `METHODS`; all by default.
+        Names in `settings.NAMES`; all by default.
     overwrite : bool
         Start anew in a folder that holds results.
     progress : callable, optional

@@ -205,7 +205,7 @@ def methods(json: Json = False) -> None:
             "name": name,
             "label": kind.label,
             "default": name == DEFAULT,
-            "halo": kind.halo,
+            "halo": kind().halo,
             "scales": list(kind.scales),
             "reference": kind.reference,
         }

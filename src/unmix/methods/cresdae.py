@@ -6,12 +6,15 @@ torch is loaded by `fit` and `transform`, not by importing this module.
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.validation import check_is_fitted
 
-from unmix.checks import InputError, check_option
+from unmix.checks import InputError, check_option, check_seed
+from unmix.methods.best import HALO, Best
 from unmix.methods.network import Image, NetworkUnmixer, Recipe, check_weights, check_whole
 from unmix.scaling import abundances
 
@@ -22,12 +25,12 @@ if TYPE_CHECKING:
 
 __all__ = ["PRESETS", "CResDAE"]
 
-PRESETS = ("paper",)
+PRESETS = ("best", "paper")
 
 _PRETRAIN_PIXELS = 10_000
 
 
-class CResDAE(NetworkUnmixer):
+class CResDAE(NetworkUnmixer, Best):
     r"""Unmixing by an autoencoder whose decoder holds the endmembers.
 
     The encoder maps a spectrum to abundances a (softmax: a ≥ 0, Σ a = 1), the decoder maps them
@@ -100,7 +103,8 @@ class CResDAE(NetworkUnmixer):
     >>> rng = np.random.default_rng(0)
     >>> E = rng.random((3, 40), dtype=np.float32)
     >>> A = rng.dirichlet(np.ones(3), 2000).astype(np.float32)
-    >>> model = CResDAE(endmembers=E, gamma_uniform=0, epochs=20, batch_size=64, device="cpu")
+    >>> model = CResDAE(endmembers=E, preset="paper", gamma_uniform=0, epochs=20, batch_size=64,
+    ...                 device="cpu")
     >>> found = model.fit_transform(A @ E)
     >>> bool(np.sqrt(((found - A) ** 2).mean()) < 0.03), model.status_
     (True, 'Trained for all 20 epochs.')
@@ -114,7 +118,7 @@ class CResDAE(NetworkUnmixer):
         n_endmembers: int | None = None,
         *,
         endmembers: ArrayLike | None = None,
-        preset: str = "paper",
+        preset: str = "best",
         scale: str = "none",
         seed: int = 0,
         epochs: int = 40,
@@ -157,6 +161,72 @@ class CResDAE(NetworkUnmixer):
         self.dtype = dtype
         self.device = device
         self.progress = progress
+
+    @property
+    def halo(self) -> int:  # type: ignore[override]
+        """Radius of pixels around a pixel that its abundances depend on."""
+        return HALO if self.preset == "best" else 0
+
+    def fit(self, X: ArrayLike, y: Any = None) -> CResDAE:
+        """Learn from pixels (..., band); "best" denoises those of an image (row, column, band).
+
+        Raises
+        ------
+        InputError
+            A keyword out of range, or pixels that cannot be unmixed.
+        """
+        check_option(self.preset, PRESETS, "preset")
+        if self.preset == "paper":
+            super().fit(X)
+        else:
+            check_seed(self.seed)
+            self._check_unused()
+            self._fit_best(X)
+        return self
+
+    def transform(self, X: ArrayLike) -> NDArray[np.floating]:
+        """Abundances (..., member) on the simplex, in X's float type."""
+        check_is_fitted(self)
+        return super().transform(X) if self.preset == "paper" else self._transform_best(X)
+
+    def uncertainty(self, X: ArrayLike) -> dict[str, NDArray[np.floating]]:
+        """Standard deviation "sd" and 90 % interval "low" to "high" of abundances (..., member).
+
+        Raises
+        ------
+        InputError
+            The preset has none.
+        """
+        check_is_fitted(self)
+        if self.preset == "paper":
+            raise InputError("preset: 'paper' gives no uncertainty; use 'best'")
+        return self._uncertainty_best(X)
+
+    def inverse_transform(self, A: ArrayLike) -> NDArray[np.floating]:
+        """Spectra (..., band) of abundances (..., member), mixed as the scene is, at brightness 1.
+
+        In the pixels' unit; "paper" uses the whole decoder, with `scale` "l2" or "max" at the
+        median brightness of the scene trained on.
+        """
+        check_is_fitted(self)
+        if self.preset == "paper":
+            return super().inverse_transform(A)
+        a = np.asarray(A)
+        if a.ndim < 1 or a.shape[-1] != len(self.endmembers_):
+            raise InputError(f"A: got shape {a.shape}; give (..., {len(self.endmembers_)})")
+        spectra = self._inverse_best(a.reshape(-1, a.shape[-1]))
+        dtype = a.dtype if a.dtype in (np.float32, np.float64) else np.float64
+        return spectra.reshape(*a.shape[:-1], -1).astype(dtype, copy=False)
+
+    def _check_unused(self) -> None:
+        """The keywords of the published recipe are an error where nothing is trained by it."""
+        shared = ("n_endmembers", "endmembers", "preset", "scale", "seed", "device", "progress")
+        for name, parameter in signature(type(self)).parameters.items():
+            if name not in shared and getattr(self, name) != parameter.default:
+                raise InputError(f"{name}: belongs to the published recipe; add preset='paper'")
+
+    def _needs_network(self) -> bool:
+        return self.preset == "paper"
 
     # --- the parts of fit -----------------------------------------------------------------------
 

@@ -77,6 +77,10 @@ class NetworkUnmixer(Unmixer):
     def _members(self, scaled: Pixels, image: Image) -> Pixels:
         """Endmembers (member, band) of the trained network, in the pixels' unit."""
 
+    def _needs_network(self) -> bool:
+        """Whether the fitted estimator has a network."""
+        return True
+
     def _pretrain(self, pixels: Pixels, scaled: Pixels) -> None:
         """Train a part before the whole: nothing unless a method says so."""
 

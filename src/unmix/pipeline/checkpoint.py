@@ -342,7 +342,8 @@ def _revive(path: Path, estimator: Any, state: Arrays) -> None:
         n_members, n_bands = estimator.endmembers_.shape
         if n_bands != estimator.n_features_in_ or not _finite(vars(estimator)):
             raise ValueError("its attributes contradict each other")
-        if state or hasattr(estimator, "_initial_network"):
+        needs = getattr(estimator, "_needs_network", None)
+        if state or (needs is not None and needs()):
             _load_network(estimator, state)
         pixel = estimator.endmembers_.mean(axis=0).reshape(
             (1,) * (2 if estimator.halo else 1) + (-1,)

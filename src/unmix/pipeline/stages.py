@@ -140,7 +140,8 @@ def fit(
     with stage("fit") as tell:
         estimator = decide.configure(
             name, ready.E, count["k"], mode["mode"], seed, device, parameters, tell
-        ).fit(ready.seen_by(METHODS[name]))
+        )
+        estimator.fit(ready.seen_by(estimator))
     about = assemble.describe(estimator, name)
     return estimator, {"method": about, "scale": mode, "n_endmembers": count, "noise": noise}
 

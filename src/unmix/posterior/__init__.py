@@ -1,0 +1,1 @@
+"""Endmembers, mixing model and abundances by likelihood, with how sure they are."""

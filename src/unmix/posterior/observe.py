@@ -1,0 +1,146 @@
+r"""Pixels as the fit sees them: whitened, denoised where they are an image, brightness taken out.
+
+Brightness ("shade") is divided out by t = uᵀz, u the mean direction in whitened coordinates z:
+mixtures s Σ a_k e_k then lie on a simplex again, the one with the members e_k / uᵀe_k and shares
+b_k ∝ a_k uᵀe_k, and their noise is that of z over t. "l2" and "max" divide the pixels before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unmix.denoise import Whitening, denoise, smoothed, whitening
+from unmix.scaling import normalise
+from unmix.subspace import estimate_noise
+
+__all__ = ["Lens", "View", "focus"]
+
+Array = NDArray[np.float64]
+
+_WORTH = 0.97  # mean share of the noise left above which denoising is not worth it
+_DARKEST = 0.05  # of the median: a darker pixel is not brightened further
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """Pixels seen through a lens.
+
+    Parameters
+    ----------
+    Y : ndarray, shape (pixel, component)
+    noise : ndarray, shape (pixel,)
+        Variance of the noise of their coordinates.
+    brightness : ndarray, shape (pixel,)
+        What they were divided by, 1 in the median.
+    """
+
+    Y: Array
+    noise: Array
+    brightness: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Lens:
+    """How pixels become coordinates; learned from a scene, then the same for others.
+
+    Parameters
+    ----------
+    white : Whitening
+    scale : str
+    denoises : bool
+        Whether an image is denoised.
+    along : ndarray, shape (component,)
+        u of "shade".
+    unit : float
+        Median brightness of the scene it was learned from.
+    """
+
+    white: Whitening
+    scale: str
+    denoises: bool
+    along: Array
+    unit: float
+
+    @property
+    def ratio(self) -> float:
+        """Mean share of the noise's variance that is left."""
+        return float((self.white.left**2).mean())
+
+    def view(self, X: NDArray[np.floating], image: tuple[int, int] | None) -> View:
+        """Pixels (pixel, band), of an image (rows, columns) or without neighbours."""
+        levelled, size = normalise(X, self.scale)
+        Z = self.white.coordinates(levelled)
+        if self.denoises and image is not None:
+            plain = Z * self.white.left
+            rough = np.ascontiguousarray(plain.reshape(*image, -1), np.float32)
+            smooth = smoothed(rough, self.white.power).reshape(Z.shape)
+            Z = smooth / self.white.left
+        return self.level(Z, size)
+
+    def level(self, Z: Array, size: NDArray[np.floating]) -> View:
+        """Coordinates with the brightness taken out."""
+        t = (Z @ self.along if self.scale == "shade" else np.asarray(size, np.float64)) / self.unit
+        t = np.maximum(t, _DARKEST)
+        if self.scale == "none":
+            return View(Z, np.ones(len(Z)), np.ones(len(Z)))
+        return View(Z / t[:, None] if self.scale == "shade" else Z, t**-2.0, t)
+
+    def onto(self, E: NDArray[np.floating]) -> tuple[Array, Array]:
+        """Spectra (member, band) as members of the simplex seen, and their size."""
+        if self.scale != "shade":
+            levelled, length = normalise(np.asarray(E, np.float64), self.scale)
+            return np.asarray(levelled, np.float64), np.asarray(length, np.float64)
+        along = self.white.coordinates(np.asarray(E, np.float64)) @ self.along / self.unit
+        size: Array = np.maximum(along, 1e-6)
+        seen: Array = E / size[:, None]
+        return seen, size
+
+
+def focus(
+    X: NDArray[np.floating],
+    image: tuple[int, int] | None,
+    n_members: int,
+    scale: str,
+    seed: int,
+) -> tuple[Lens, View]:
+    """The lens for pixels (pixel, band) with K members, and the pixels through it.
+
+    Parameters
+    ----------
+    X : ndarray, shape (pixel, band)
+    image : (rows, columns), optional
+        The pixels are an image in row-major order.
+    n_members : int
+    scale : {"none", "l2", "max", "shade"}
+    seed : int
+
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.dirichlet(np.ones(3), 2000) @ rng.random((3, 40))
+    >>> lens, view = focus(X + 0.01 * rng.standard_normal(X.shape), (40, 50), 3, "none", 0)
+    >>> lens.denoises, view.Y.shape
+    (False, (2000, 2))
+    """
+    levelled, size = normalise(X, scale)
+    sigma = estimate_noise(levelled, seed=seed).sigma
+    floor = 1e-5 * np.sqrt((np.asarray(levelled, np.float64) ** 2).mean(axis=0).max())
+    free = scale == "shade"
+    white = whitening(levelled, np.maximum(sigma, floor), n_members - (not free), centred=not free)
+    Z = white.coordinates(levelled)
+    denoises = False
+    if image is not None and min(image) > 2:
+        found = denoise(Z.reshape(*image, -1), white.power, seed)
+        if found.mse.mean() < _WORTH:
+            denoises = True
+            white = white.denoised(found.mse)
+            Z = found.values.reshape(Z.shape) / white.left
+    along = Z.mean(axis=0)
+    along /= max(float(np.linalg.norm(along)), 1e-12)
+    lens = Lens(white, scale, denoises, along, 1.0)
+    if scale == "shade":
+        lens = replace(lens, unit=float(np.median(Z @ along)))
+    elif scale != "none":
+        lens = replace(lens, unit=float(np.median(size)))
+    return lens, lens.level(Z, size)
