@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import csv
 import errno
+import hashlib
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,18 +20,21 @@ from rasterio._err import CPLE_AppDefinedError
 from rasterio.crs import CRS
 
 from unmix.checks import InputError
+from unmix.io.library import read_endmembers
 from unmix.output import check_out, georeferencing, load, save
-from unmix.output.place import FILES
+from unmix.output.place import FILES, OPTIONAL
 from unmix.output.tables import json_safe
 from unmix.types import Endmembers, Unmixing
 
 ROTATED = Affine.translation(4.5e5, 5.2e6) @ Affine.rotation(33.0) @ Affine.scale(30.1, -29.7)
 NAMES = ("Tree, wet", "=1+1", '<script>alert("x")</script> {é}')
 DATA = ["abundances.tif", "residual.tif", "endmembers.csv", "endmembers.sli", "endmembers.hdr"]
-DATA += ["false_colour.tif", "quicklook.png"]
+DATA += ["uncertainty.tif", "endmembers_spread.csv", "false_colour.tif", "quicklook.png"]
 
 
-def make(shape=(7, 5), *, georeferenced=True, dtype="float32", wavelengths=True) -> Unmixing:
+def make(
+    shape=(7, 5), *, georeferenced=True, dtype="float32", wavelengths=True, sure=True
+) -> Unmixing:
     rng = np.random.default_rng(1)
     a = rng.dirichlet(np.ones(3), shape).astype(np.float32)
     a[1, 2] = np.nan
@@ -44,9 +49,13 @@ def make(shape=(7, 5), *, georeferenced=True, dtype="float32", wavelengths=True)
     spectra[:, 2] = np.nan
     wavelength = np.array([450, 550.5, 1400, 990, 985, 2200], dtype) if wavelengths else None
     fwhm = np.array([5, 5.1, 6, np.nan, 9, 10]) if wavelengths else None
+    spread = spectra / 10 if sure else None
+    width = np.stack([a / 10, a * 0.8, a * 1.1], axis=-1)
+    named = {"member": list(NAMES), "quantity": ["sd", "low", "high"], **coords}
+    uncertainty = xr.DataArray(width, dims=("y", "x", "member", "quantity"), coords=named)
     return Unmixing(
         xr.DataArray(a, dims=("y", "x", "member"), coords={"member": list(NAMES), **coords}),
-        Endmembers(spectra, wavelength, NAMES, "VCA, seed 3", fwhm),
+        Endmembers(spectra, wavelength, NAMES, "VCA, seed 3", fwhm, spread),
         xr.DataArray(
             residual,
             dims=("y", "x", "quantity"),
@@ -58,6 +67,7 @@ def make(shape=(7, 5), *, georeferenced=True, dtype="float32", wavelengths=True)
             "timings": {"a": 1.5},
         },
         rng.random((*shape, 3)),
+        uncertainty if sure else None,
     )
 
 
@@ -98,8 +108,10 @@ def test_round_trip(tmp_path, dtype, wavelengths, georeferenced):
     assert back.abundances.dims == ("y", "x", "member")
     assert list(back.abundances.member.values) == list(NAMES)
     assert list(back.residual.quantity.values) == ["rmse", "angle", "scale"]
+    xr.testing.assert_equal(back.uncertainty, result.uncertainty)
+    assert georeferencing(back.uncertainty) == georeferencing(result.uncertainty)
     a, b = result.endmembers, back.endmembers
-    for name in ("spectra", "wavelength", "fwhm"):
+    for name in ("spectra", "wavelength", "fwhm", "spread"):
         old, new = getattr(a, name), getattr(b, name)
         if old is None:
             assert new is None
@@ -130,6 +142,46 @@ def test_abundances_are_a_cloud_optimized_geotiff(tmp_path):
     with rasterio.open(out / "residual.tif") as raster:
         assert raster.descriptions == ("rmse", "spectral angle [rad]", "scale")
         assert raster.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+
+
+def test_uncertainty_is_a_cloud_optimized_geotiff_like_abundances(tmp_path):
+    result = make((600, 301))
+    out = save(result, tmp_path / "OUT")
+    names = [f"{n} {what}" for n in NAMES for what in ("sd", "low 90%", "high 90%")]
+    with rasterio.open(out / "uncertainty.tif") as raster:
+        assert raster.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+        assert raster.dtypes == ("float32",) * 9 and np.isnan(raster.nodata)
+        assert list(raster.descriptions) == names
+        assert raster.crs == CRS.from_epsg(32633)
+        assert raster.transform.almost_equals(ROTATED, 1e-9)
+        values = result.uncertainty.sel(member=NAMES[1], quantity="high").values
+        np.testing.assert_array_equal(raster.read(1 + names.index(f"{NAMES[1]} high 90%")), values)
+
+
+def test_what_is_not_known_has_no_file(tmp_path):
+    out = save(make(), tmp_path / "OUT")
+    assert save(make(sure=False), out, overwrite=True) == out
+    assert {p.name for p in out.iterdir()} == FILES - set(OPTIONAL)
+    back = load(out)
+    assert back.uncertainty is None and back.endmembers.spread is None
+
+
+def test_the_manifest_lists_the_data_with_their_hashes(written):
+    listed = json.loads((written / "manifest.json").read_bytes())["output"]["files"]
+    assert [f["path"] for f in listed] == sorted(set(DATA) - {"quicklook.png"})
+    for entry in listed:
+        content = (written / entry["path"]).read_bytes()
+        assert entry["bytes"] == len(content)
+        assert entry["sha256"] == hashlib.sha256(content).hexdigest()
+
+
+def test_a_spread_beside_them_leaves_the_endmembers_a_library(written):
+    library = read_endmembers(written / "endmembers.csv", scale=1.0)
+    assert len(library) == len(NAMES)
+    with (written / "endmembers_spread.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows[0] == ["wavelength_nm", f"{NAMES[0]} sd", f"'{NAMES[1]} sd", f"{NAMES[2]} sd"]
+    assert rows[3] == ["1400.0", "", "", ""]
 
 
 def test_a_decimated_view_lies_over_the_whole_scene(tmp_path):
@@ -188,7 +240,7 @@ def test_same_result_same_bytes(written, tmp_path, monkeypatch):
     monkeypatch.undo()
     other = make()
     provenance = {**other.provenance, "timings": {"a": 2.5}, "created": "tomorrow"}
-    again = Unmixing(other.abundances, other.endmembers, other.residual, provenance, other.rgb)
+    again = replace(other, provenance=provenance)
     out = save(again, tmp_path / "elsewhere")
     for name in DATA:
         assert (out / name).read_bytes() == (written / name).read_bytes(), name
@@ -281,7 +333,10 @@ def test_an_empty_folder_and_a_link_are_fine(tmp_path):
 # --- when it goes wrong -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("stage", ["write_tiff", "write_library", "write_manifest", "_swap"])
+@pytest.mark.parametrize(
+    "stage",
+    ["write_tiff", "write_uncertainty", "write_spread", "write_library", "write_manifest", "_swap"],
+)
 @pytest.mark.parametrize("failure", [KeyboardInterrupt(), RuntimeError("bug")])
 def test_a_crash_leaves_nothing_and_the_old_result_alone(tmp_path, monkeypatch, stage, failure):
     old = save(make(), tmp_path / "old")
@@ -364,6 +419,11 @@ def test_what_does_not_belong_together_is_refused(tmp_path):
     ):
         with pytest.raises(InputError):
             save(Unmixing(a, result.endmembers, r), tmp_path / "OUT")
+    for part in (result.uncertainty[1:], result.uncertainty[..., :2]):
+        with pytest.raises(InputError, match="uncertainty: "):
+            save(replace(result, uncertainty=part), tmp_path / "OUT")
+    with pytest.raises(InputError, match="spread: got shape"):
+        replace(result.endmembers, spread=np.ones((3, 5)))
     assert not list(tmp_path.iterdir())
 
 
@@ -391,6 +451,10 @@ def _spoil(out: Path, name: str, content: bytes | None) -> None:
         ("endmembers.csv", b"", "cannot be read"),
         ("endmembers.csv", b"band,a\n" + b"1,2\n" * 6, "not 1 of float32"),
         ("false_colour.tif", b"x", "cannot be read"),
+        ("uncertainty.tif", b"x", "cannot be read"),
+        ("endmembers_spread.csv", b"wavelength_nm,a,b,c\n1,2,3,x\n", "cannot be read"),
+        ("endmembers_spread.csv", b"wavelength_nm,a,b,c\n1,2,3,4\n", r"got shape \(3, 1\)"),
+        ("endmembers_spread.csv", b"", "cannot be read"),
     ],
 )
 def test_load_names_what_is_wrong(tmp_path, written, name, content, why):
@@ -409,6 +473,13 @@ def test_load_refuses_mixed_folders_and_none(tmp_path, written):
     (out / "residual.tif").write_bytes((written / "residual.tif").read_bytes())
     with pytest.raises(InputError, match="differ in size"):
         load(out)
+    save(make((3, 4)), out2 := tmp_path / "OUT2")
+    (out2 / "uncertainty.tif").write_bytes((written / "uncertainty.tif").read_bytes())
+    with pytest.raises(InputError, match=r"uncertainty\.tif and abundances\.tif differ in size"):
+        load(out2)
+    (out2 / "uncertainty.tif").write_bytes((written / "abundances.tif").read_bytes())
+    with pytest.raises(InputError, match="not 9 of float32"):
+        load(out2)
     (out / "false_colour.tif").write_bytes((written / "residual.tif").read_bytes())
     (out / "residual.tif").write_bytes((written / "abundances.tif").read_bytes())
     with pytest.raises(InputError):

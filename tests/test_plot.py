@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -135,6 +136,19 @@ def test_spectra_are_blank_where_bands_were_left_out():
     good = np.isfinite(result.endmembers.spectra[0])
     np.testing.assert_array_equal(drawn, result.endmembers.wavelength[good])
     assert plot.endmember_spectra(result.endmembers).axes[0].get_xlabel() == "wavelength [nm]"
+
+
+def test_a_spread_is_a_band_around_each_line():
+    endmembers = make(bands=40).endmembers
+    assert not plot.endmember_spectra(endmembers).axes[0].collections
+    spread = np.full(endmembers.spectra.shape, 0.05)
+    axes = plot.endmember_spectra(replace(endmembers, spread=spread)).axes[0]
+    lines, bands = axes.get_lines(), axes.collections
+    assert len(bands) == len(lines)
+    for line, band in zip(lines, bands, strict=True):
+        edge = band.get_paths()[0].vertices
+        at = edge[np.isclose(edge[:, 0], line.get_xdata()[0])][:, 1]
+        assert (at.min(), at.max()) == pytest.approx(line.get_ydata()[0] + np.array([-0.05, 0.05]))
 
 
 def test_each_detector_is_its_own_line():

@@ -20,7 +20,7 @@ from rasterio.crs import CRS
 
 from unmix.output import load, save
 from unmix.plot import member_colour
-from unmix.report import facts, render, tables, write_report
+from unmix.report import chosen, facts, render, sure, tables, write_report
 from unmix.report.trust import judgements
 from unmix.types import Endmembers, Unmixing
 
@@ -61,6 +61,19 @@ def provenance(text: str = "plain") -> dict:
     }
 
 
+CANDIDATES = [
+    {"start": "a", "surface": "bilinear", "score": 90.0, "log_likelihood": 120.25,
+     "constants": [0.5, 0.125, 0.0, 1.0, 0.75], "steps": 4},
+    {"start": "b", "surface": "linear", "score": 60.0, "log_likelihood": 60.0, "constants": []},
+    {"start": "a", "surface": "linear", "score": 50.0, "log_likelihood": 50.0, "constants": []},
+    {"start": "a", "surface": "post-nonlinear", "failed": True},
+]  # fmt: skip
+EVIDENCE = {
+    **{"surface": "bilinear", "constants": [0.5], "candidates": CANDIDATES},
+    **{"misfit": 2.5, "noise_left": 0.25, "components": 4},
+}
+
+
 def make(names=("tree", "water", "soil"), given=None, *, pixel=20.0, crs=32633) -> Unmixing:
     rng = np.random.default_rng(5)
     a = rng.dirichlet(np.ones(3), (7, 5)).astype(np.float32)
@@ -79,6 +92,22 @@ def make(names=("tree", "water", "soil"), given=None, *, pixel=20.0, crs=32633) 
         xr.DataArray(residual, dims=("y", "x", "quantity"), coords=at),
         provenance() if given is None else given,
         np.where(np.isnan(a[..., :1]), np.nan, rng.random((7, 5, 3))),
+    )
+
+
+def unsure(given=None, names=("tree", "water", "soil")) -> Unmixing:
+    """The same result with intervals 0.08, 0.16 (once 1) and 0.4 wide, spectra with a spread."""
+    result = make(names, given)
+    sd = np.broadcast_to(np.float32([0.02, 0.04, 0.1]), (7, 5, 3)).copy()
+    sd[np.isnan(result.abundances.values)] = np.nan
+    sd[3, 4, 1] = 0.25
+    mid = np.float32(0.5)
+    maps = np.stack([sd, mid - 2 * sd, mid + 2 * sd], axis=-1)
+    spread = result.endmembers.spectra / 10
+    return dataclasses.replace(
+        result,
+        uncertainty=xr.DataArray(maps, dims=("y", "x", "member", "quantity")),
+        endmembers=dataclasses.replace(result.endmembers, spread=spread),
     )
 
 
@@ -274,6 +303,88 @@ def test_what_was_asked_for_is_not_explained():
     page = Page(render(make(given=given)))
     assert "as asked" in page.text
     assert "How many endmembers" not in page.text
+
+
+# --- uncertainty and evidence -------------------------------------------------------------------
+
+
+def section_of(page: Page, heading: str, following: str) -> str:
+    words = " ".join(page.text.split())
+    return words[words.index(heading) : words.index(following)]
+
+
+def test_trust_says_how_sure_each_member_is():
+    result = unsure({"warnings": ["tree and water swap between starts"], "evidence": EVIDENCE})
+    page = Page(render(result))
+    words = section_of(page, "How far to trust it", "What was chosen and why")
+    judged = words[words.index("materials. ") + len("materials. ") :]
+    assert judged.startswith("Tree and water swap between starts. The intervals of the abundances")
+    assert "2.5 times its power after averaging: true errors are larger." in words
+    rows = sure.by_member(result)
+    np.testing.assert_allclose([r["sd"] for r in rows], [0.02, 0.04 + 0.21 / 34, 0.1], rtol=1e-5)
+    np.testing.assert_allclose([r["wide"] for r in rows], [0, 1 / 34, 1])
+    for row in ("tree 0.020.0 %", "water 0.0462.9 %", "soil 0.1100.0 %"):
+        assert row in words
+    assert "uncertainty.tif" in page.text and "endmembers_spread.csv" in page.text
+
+
+def test_the_map_shows_the_largest_standard_deviation():
+    page = Page(render(unsure()))
+    (frame,) = [b for b in page.all("button") if "standard deviation" in b["data-title"]]
+    at = [b["data-title"] for b in page.all("button")].index(frame["data-title"])
+    rgba = np.asarray(image(page.all("img")[at]["src"]).convert("RGBA")).astype(int)
+    assert (rgba[..., 3] == 0).sum() == 1 and rgba[1, 2, 3] == 0
+    assert rgba[3, 4, :3].sum() > rgba[0, 0, :3].sum() == rgba[6, 1, :3].sum()
+
+
+def test_a_result_that_is_not_unsure_says_nothing_of_it():
+    page = Page(render(make()))
+    for absent in ("How sure", "standard deviation to each side", "uncertainty.tif", "was chosen"):
+        assert absent not in " ".join(page.text.split()), absent
+    assert sure.by_member(make()) == [] and sure.largest_sd(make()) is None
+    nothing = unsure()
+    nothing = dataclasses.replace(nothing, uncertainty=xr.full_like(nothing.uncertainty, np.nan))
+    assert sure.by_member(nothing) == []
+    assert "How sure" not in Page(render(nothing)).text
+
+
+def test_what_was_chosen_is_a_row_a_surface_best_first():
+    page = Page(render(make(given={"evidence": EVIDENCE})))
+    words = section_of(page, "What was chosen and why", "Abundance maps")
+    assert "Mixing is taken as bilinear: it scores 30 better than linear." in words
+    assert "4 independent directions" in words and "leaves 25% of the noise’s power" in words
+    assert "What stays unexplained has 2.5 times the power of the noise left there" in words
+    found = chosen.choices(make(given={"evidence": EVIDENCE}))["surfaces"]
+    assert [(r["name"], r["behind"]) for r in found] == [
+        *(("bilinear", 0), ("linear", 30), ("post-nonlinear", None)),
+    ]
+    assert found[0]["constants"] == "5, from 0 to 1" and found[1]["constants"] == "none"
+    for cell in ("120.25best", "none60−30", "post-nonlinear", "could not be fitted"):
+        assert cell in words, cell
+
+
+def test_a_good_fit_is_said_to_be_noise():
+    given = {"evidence": EVIDENCE | {"misfit": 0.8, "noise_left": 1.0}}
+    assert "What stays unexplained is noise (misfit 0.8" in render(make(given=given))
+    assert "Averaging" not in render(make(given=given))
+    assert level_of(unsure(given), "true errors are larger") is None
+    assert level_of(unsure({"evidence": EVIDENCE}), "true errors are larger") == "doubt"
+
+
+@pytest.mark.parametrize("junk", JUNK[1:])
+@pytest.mark.parametrize("part", EVIDENCE)
+def test_evidence_may_be_odd(part, junk):
+    found = chosen.choices(make(given={"evidence": EVIDENCE | {part: junk}}))
+    assert found["reasons"] and isinstance(found["surfaces"], list)
+    odd = [{key: junk for key in CANDIDATES[0]} | {"surface": "linear"}]
+    assert len(chosen.choices(make(given={"evidence": {"candidates": odd}}))["surfaces"]) == 1
+
+
+def test_hostile_evidence_stays_words():
+    evidence = EVIDENCE | {"surface": EVIL, "candidates": [CANDIDATES[0] | {"surface": EVIL}]}
+    page = Page(render(unsure({"evidence": evidence, "warnings": [EVIL]}, NAMES)))
+    assert len(page.all("script")) == 1
+    assert section_of(page, "What was chosen", "Abundance maps").count(EVIL) == 2
 
 
 # --- numbers ------------------------------------------------------------------------------------

@@ -19,7 +19,11 @@ from unmix.checks import InputError, check_endmembers
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["Endmembers", "Solution", "Unmixing"]
+__all__ = ["STATISTICS", "Endmembers", "Solution", "Unmixing"]
+
+STATISTICS = ("sd", "low", "high")
+"""What is said of an uncertain abundance: standard deviation, lower and upper end of the 90 %
+interval."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +42,8 @@ class Endmembers:
         Where they come from: a file, an extractor with its seed.
     fwhm : ndarray, shape (band,), optional
         Full widths at half maximum in nm.
+    spread : ndarray, shape (member, band), optional
+        Standard deviation of the spectra over restarts, in their unit; None where it is unknown.
 
     >>> Endmembers(np.array([[0.1, 0.4], [0.5, 0.2]])).names
     ('endmember 1', 'endmember 2')
@@ -48,6 +54,7 @@ class Endmembers:
     names: tuple[str, ...] = ()
     source: str = ""
     fwhm: NDArray[np.floating] | None = None
+    spread: NDArray[np.floating] | None = None
 
     def __post_init__(self) -> None:
         spectra = check_endmembers(np.nan_to_num(self.spectra, nan=0.0, posinf=np.inf), None)
@@ -58,6 +65,11 @@ class Endmembers:
                 raise InputError(
                     f"{name}: {np.size(value)} values for {n_bands} bands; give one a band"
                 )
+        if self.spread is not None and np.shape(self.spread) != spectra.shape:
+            raise InputError(
+                f"spread: got shape {np.shape(self.spread)} for spectra of {spectra.shape}; "
+                "give a value for each member and band"
+            )
         names = self.names or tuple(f"endmember {i + 1}" for i in range(n_members))
         if len(names) != n_members:
             raise InputError(f"names: {len(names)} for {n_members} endmembers; give one each")
@@ -105,6 +117,9 @@ class Unmixing:
         What goes into manifest.json: method, parameters, seed, input, masks, timings, warnings.
     rgb : ndarray, shape (y, x, 3), optional
         False-colour view for figures, values 0..1, NaN where masked.
+    uncertainty : xarray.DataArray, dims (y, x, member, quantity), optional
+        Quantities "sd", "low" and "high" of the abundances: standard deviation and 90 % interval;
+        NaN where masked. None where the method does not say how sure it is.
     """
 
     abundances: xr.DataArray
@@ -112,6 +127,7 @@ class Unmixing:
     residual: xr.DataArray
     provenance: Mapping[str, Any] = field(default_factory=dict)
     rgb: NDArray[np.floating] | None = None
+    uncertainty: xr.DataArray | None = None
 
     def save(self, out: str | Path, *, overwrite: bool = False) -> Path:
         """Write the result folder (GeoTIFFs, CSV, spectral library, manifest, report).

@@ -10,6 +10,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from unmix.checks import InputError
 from unmix.methods import METHODS
+from unmix.types import STATISTICS
 
 # Keywords that make a method quick; everything else is its default.
 QUICK = {
@@ -86,6 +87,16 @@ def test_float_type_and_input_are_left_alone(name, dtype):
     assert np.array_equal(X, before)
     X.flags.writeable = False
     assert np.array_equal(make(name).fit(X).transform(X), A)
+
+
+@every_method
+def test_uncertainty_is_of_the_same_pixels_or_none(name):
+    X = scene()
+    model = make(name).fit(X)
+    A, uncertainty = model.transform_with_uncertainty(X)
+    assert np.array_equal(A, model.transform(X))
+    if uncertainty is not None:
+        assert {k: v.shape for k, v in uncertainty.items()} == dict.fromkeys(STATISTICS, A.shape)
 
 
 @every_method

@@ -216,7 +216,7 @@ def test_the_record_is_complete_and_survives_json(method):
         *("unmix_version", "git_commit", "created", "seed", "threads", "versions"),
         *("method", "scale", "n_endmembers", "noise"),
         *("input", "preparation", "bands", "pixels"),
-        *("convergence", "history", "timings", "warnings"),
+        *("convergence", "evidence", "history", "timings", "warnings"),
     }
     again = json.loads(json.dumps(json_safe(about), allow_nan=False))
     assert again["seed"] == 4 and again["method"]["name"] == method

@@ -11,7 +11,14 @@ and are averaged. How large the error is, Stein's unbiased estimate tells withou
 
     MSE = E‖ẑ − z‖² − 1 + 2 E ∂ẑ/∂z,
 
-the divergence by one random ± probe.
+the divergence by one random ± probe. A group's mean is where the estimate is drawn to, and where
+groups are little alike that is the middle of the scene: over the image ẑ = β z + ε, with
+
+    β = cov(ẑ, z) / var z = 1 + (cov(ẑ − y, y) + 1 − E ∂ẑ/∂z) / (var y − 1).
+
+A scene drawn together would be taken for one of duller members, so ẑ is stretched by 1/β about its
+mean, after which its error (MSE − (β − 1)² var z) / β² has nothing to do with z. Where neighbours
+tell nothing that gives back the noisy image, at error 1.
 
 References
 ----------
@@ -31,12 +38,13 @@ from numpy.typing import NDArray
 
 from unmix.parallel import one_blas_thread, over_items
 
-__all__ = ["Denoised", "denoise", "halo_of", "smoothed"]
+__all__ = ["Denoised", "denoise", "halo_of", "smoothed", "stretched"]
 
 _SIDE = 3  # pixels: side of a patch
 _WINDOW = 10  # patches looked at on every side
 _GROUP = 60  # patches in a group
 _PROBE = 0.1  # of the noise: size of the probe for the divergence
+_FLATTEST = 0.1  # least slope
 _BAND = 16  # rows of references that are one piece of work
 
 
@@ -49,10 +57,14 @@ class Denoised:
     values : ndarray, shape (row, col, component)
     mse : ndarray, shape (component,)
         What is left of the noise variance 1, by Stein's estimate; 1 where nothing was gained.
+    slope, middle : ndarray, shape (component,)
+        β, by which `values` have been stretched about `middle`.
     """
 
     values: NDArray[np.float32]
     mse: NDArray[np.float64]
+    slope: NDArray[np.float64]
+    middle: NDArray[np.float64]
 
 
 def halo_of() -> int:
@@ -85,8 +97,21 @@ def denoise(Z: NDArray[np.floating], power: NDArray[np.floating], seed: int = 0)
     moved = smoothed(noisy + np.float32(_PROBE) * sign, power)
     axes = (0, 1)
     divergence = (sign * (moved - values)).mean(axis=axes, dtype=np.float64) / _PROBE
-    mse = ((values - noisy) ** 2).mean(axis=axes, dtype=np.float64) - 1 + 2 * divergence
-    return Denoised(values, np.clip(mse, 0.01, 1.0))
+    change = (values - noisy).astype(np.float64)
+    middle = noisy.mean(axis=axes, dtype=np.float64)
+    signal = np.maximum(noisy.var(axis=axes, dtype=np.float64) - 1, 1e-6)
+    pull = (change * (noisy - middle)).mean(axis=axes) + 1 - divergence
+    slope = np.clip(1 + pull / signal, _FLATTEST, 1.0)
+    mse = (change**2).mean(axis=axes) - 1 + 2 * divergence - (1 - slope) ** 2 * signal
+    mse = np.clip(mse / slope**2, 0.01, 1.0)
+    return Denoised(stretched(values, slope, middle), mse, slope, middle)
+
+
+def stretched(
+    values: NDArray[np.float32], slope: NDArray[np.float64], middle: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """Coordinates (..., component) drawn to `middle`, drawn apart again."""
+    return (middle + (values - middle) / slope).astype(np.float32)
 
 
 def smoothed(Z: NDArray[np.float32], power: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -13,7 +13,7 @@ from unmix.parallel import one_blas_thread, over_items
 from unmix.solve.edaa import absolute_error, descend, weights
 from unmix.solve.engine import as_pixels
 
-__all__ = ["COMPONENTS", "STEPS", "Run", "archetypes", "choose"]
+__all__ = ["COMPONENTS", "STEPS", "Run", "archetypes", "choose", "near"]
 
 STEPS = ("paper", "contrast")
 COMPONENTS = 30  # directions of the pixels the descent works in
@@ -179,6 +179,11 @@ def choose(runs: tuple[Run, ...]) -> Run:
     >>> choose(tuple(runs)).error
     1.04
     """
+    return near(runs)[0]
+
+
+def near(runs: tuple[Run, ...]) -> list[Run]:
+    """Runs whose error is within 5 % of the least, the least coherent first."""
     least = min(run.error for run in runs)
-    near = [run for run in runs if run.error - least <= _NEAR * run.error]
-    return min(near, key=lambda run: run.coherence)
+    kept = [run for run in runs if run.error - least <= _NEAR * run.error]
+    return sorted(kept, key=lambda run: run.coherence)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from contextlib import suppress
 from typing import Any, ClassVar
 
 import numpy as np
@@ -79,6 +80,23 @@ class Unmixer(TransformerMixin, BaseEstimator):
     @abstractmethod
     def transform(self, X: ArrayLike) -> Pixels:
         """Abundances (..., member) of pixels (..., band)."""
+
+    def uncertainty(self, X: ArrayLike) -> dict[str, Pixels] | None:
+        """Standard deviation "sd" and 90 % interval "low" to "high" of abundances (..., member).
+
+        None where the method does not say how sure it is.
+        """
+        return None
+
+    def transform_with_uncertainty(self, X: ArrayLike) -> tuple[Pixels, dict[str, Pixels] | None]:
+        """What `transform` and `uncertainty` give; a method that finds both at once overrides it.
+
+        A configuration that `uncertainty` refuses has none.
+        """
+        A = self.transform(X)
+        with suppress(InputError):  # of the configuration: X itself has just been accepted
+            return A, self.uncertainty(X)
+        return A, None
 
     def inverse_transform(self, A: ArrayLike) -> Pixels:
         """Spectra A E (..., band) of abundances (..., member), at brightness 1."""

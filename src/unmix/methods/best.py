@@ -10,12 +10,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from unmix.checks import InputError
 from unmix.denoise import Whitening, halo_of
+from unmix.extract.variable import members
 from unmix.methods.base import Unmixer
 from unmix.posterior.explain import Explanation, explain, sizes
-from unmix.posterior.faces import Posterior
 from unmix.posterior.fit import abundances_of
 from unmix.posterior.observe import Lens, View, focus
 from unmix.posterior.surfaces import Surface, surface_of
+from unmix.posterior.trial import Trial, trial
+from unmix.scaling import abundances
 
 __all__ = ["HALO", "Best"]
 
@@ -23,9 +25,13 @@ Pixels = NDArray[np.floating]
 Array = NDArray[np.float64]
 
 HALO = halo_of()
+TYPICAL = "typical spectra"  # in place of a mixing surface: materials vary
+_VARIES = 4.0  # misfit above which a fixed spectrum per material is no description of the scene
 _CHUNK = 20_000  # pixels whose posterior is worked out at a time
 _WHITE = ("axes", "centre", "sigma", "power", "left")
 _NINETY = 1.6449  # standard deviations on each side that hold 90 % of a Gaussian
+_APART = 0.1  # radians between answers that fit alike: the member is not identified
+_UNEXPLAINED = 1.5  # misfit from which on something is missing in the model
 
 
 class Best(Unmixer):
@@ -33,6 +39,8 @@ class Best(Unmixer):
 
     seed: int
     scale: str
+    endmembers_: Any
+    alternatives_: Array
     progress: Callable[[float], Any] | None
 
     def _fit_best(self, X: ArrayLike) -> Any:
@@ -41,116 +49,195 @@ class Best(Unmixer):
         n, E = self._check_configuration(pixels)
         if not np.abs(pixels).max() > 0:
             raise InputError("X: every value is zero; there is nothing to unmix")
-        lens, view = focus(pixels, _image(X), n, self.scale, self.seed)
+        image = _image(X)
+        lens, view = focus(pixels, image, n, self.scale, self.seed)
         found = explain(lens, view, n, E=E, seed=self.seed, progress=self._tell)
-        self._remember(lens, found)
-        self._size(view, found, E)
+        if found.misfit > _VARIES:
+            self._fit_typical(pixels, image, n, E, found)
+        else:
+            tried = trial(lens, view, found, image, seed=self.seed, known=E is not None)
+            self._fit_surface(lens, view, found, tried, E)
         best = found.best
         self.evidence_: dict[str, Any] = {
-            "surface": best.surface.name,
-            "constants": [round(float(v), 6) for v in best.surface.theta],
+            "surface": str(self.surface_),
+            "constants": [round(float(v), 6) for v in self.theta_],
             "candidates": [candidate.record() for candidate in found.candidates],
             "misfit": round(found.misfit, 4),
             "noise_left": round(lens.ratio, 4) if lens.denoises else 1.0,
             "components": int(lens.white.axes.shape[1]),
+            "alternatives": len(self.alternatives_),
+            "widened": round(float(self.widened_), 3),
         }
         self.history_ = {"log_likelihood": [float(v) for v in best.history]}
         self.n_iter_ = best.n_iter
-        self.status_ = f"Fitted in {best.n_iter} steps, {best.surface.name} mixing."
-        self.endmembers_ = self._spectra(E).astype(pixels.dtype)
+        self.endmembers_ = self.endmembers_.astype(pixels.dtype)
+        self.spread_ = self._spread().astype(pixels.dtype)
+        self.warnings_ = self._warnings(found)
         return self
 
     def _tell(self, fraction: float) -> None:
         if self.progress is not None:
             self.progress(fraction)
 
-    def _remember(self, lens: Lens, found: Explanation) -> None:
+    # --- one spectrum a material ----------------------------------------------------------------
+
+    def _fit_surface(
+        self, lens: Lens, view: View, found: Explanation, tried: Trial, E: Pixels | None
+    ) -> None:
         """Everything `transform` needs, as arrays a model file can hold."""
-        best = found.best
+        best = tried.best
         for name in _WHITE:
             setattr(self, f"{name}_", np.ascontiguousarray(getattr(lens.white, name)))
         self.along_, self.level_, self.denoises_ = lens.along, lens.unit, lens.denoises
+        self.slope_, self.middle_ = lens.slope, lens.middle
         self.surface_, self.theta_ = best.surface.name, best.surface.theta
         self.vertices_, self.log_shares_ = best.vertices, best.log_shares
-
-    def _size(self, view: View, found: Explanation, E: Pixels | None) -> None:
-        """Sizes of the members: those given, or those with which brightness varies least."""
-        n = len(found.best.vertices)
+        self.widened_ = tried.widened
         if E is not None:
-            self.sizes_ = np.asarray(self._lens.onto(E)[1], np.float64)
+            self.sizes_ = np.asarray(lens.onto(E)[1], np.float64)
         elif self.scale == "shade":
             self.sizes_ = sizes(found.best.mean, view.brightness[found.rows])
         else:
-            self.sizes_ = np.ones(n)
-
-    def _spectra(self, E: Pixels | None) -> Array:
-        """Endmembers (member, band) in the pixels' unit."""
+            self.sizes_ = np.ones(len(best.vertices))
+        unit = self.sizes_[:, None] if self.scale == "shade" else self.level_
+        self.endmembers_ = best.surface.endmembers(best.vertices) * unit
         if E is not None:
-            return np.asarray(E, np.float64)
-        e = self._surface.endmembers(self.vertices_)
-        if self.scale == "shade":
-            return e * self.sizes_[:, None]
-        return e * self.level_
-
-    # --- what was learned, as objects -----------------------------------------------------------
+            self.endmembers_ = np.asarray(E, np.float64)
+        self.alternatives_ = np.stack([*(tried.alternatives * unit), self.endmembers_])
+        self.status_ = f"Fitted in {best.n_iter} steps, {best.surface.name} mixing."
 
     @property
     def _lens(self) -> Lens:
         white = Whitening(*(getattr(self, f"{name}_") for name in _WHITE))
-        return Lens(white, self.scale, bool(self.denoises_), self.along_, float(self.level_))
+        return Lens(
+            white, self.scale, bool(self.denoises_), self.slope_, self.middle_, self.along_,
+            float(self.level_),
+        )  # fmt: skip
 
     @property
     def _surface(self) -> Surface:
-        return surface_of(str(self.surface_), len(self.vertices_), self.theta_)
+        return surface_of(str(self.surface_), len(self.endmembers_), self.theta_)
 
-    # --- abundances -----------------------------------------------------------------------------
-
-    def _posterior_best(self, X: ArrayLike) -> tuple[Array, Array]:
-        """Mean and variance (pixel, member) of the abundances of pixels (..., band)."""
-        pixels = self._check_pixels(X, reset=False)
+    def _posterior(self, pixels: Pixels, image: tuple[int, int] | None) -> tuple[Array, Array]:
+        """Mean and variance (pixel, member) of abundances."""
         lens, surface = self._lens, self._surface
-        view = lens.view(pixels, _image(X))
+        view = lens.view(pixels, image)
         mean, variance = (np.empty((len(pixels), len(self.vertices_))) for _ in range(2))
         for start in range(0, len(pixels), _CHUNK):
             part = slice(start, start + _CHUNK)
-            found: Posterior = abundances_of(
+            found = abundances_of(
                 view.Y[part], lens.white, self.vertices_, surface, self.log_shares_,
                 view.noise[part],
             )  # fmt: skip
-            mean[part], variance[part] = found.mean, found.variance
+            mean[part] = found.mean
+            variance[part] = np.diagonal(found.covariance, axis1=1, axis2=2)
         if (self.sizes_ != 1).any():
             weights = mean / self.sizes_
             total = weights.sum(axis=1, keepdims=True)
             variance /= (self.sizes_ * total) ** 2
             mean = weights / total
-        return np.maximum(mean, 0), variance
+        mean = np.maximum(mean, 0)
+        return mean / mean.sum(axis=1, keepdims=True), variance * float(self.widened_) ** 2
 
-    def _transform_best(self, X: ArrayLike) -> Pixels:
-        mean, _ = self._posterior_best(X)
-        mean /= mean.sum(axis=1, keepdims=True)
-        return self._like(mean.astype(self._float_of(X)), X)
+    # --- materials that vary --------------------------------------------------------------------
 
-    def _uncertainty_best(self, X: ArrayLike) -> dict[str, Pixels]:
-        mean, variance = self._posterior_best(X)
+    def _fit_typical(
+        self,
+        pixels: Pixels,
+        image: tuple[int, int] | None,
+        n: int,
+        E: Pixels | None,
+        found: Explanation,
+    ) -> None:
+        """Typical spectra, exact abundances, and how far runs that fit alike differ."""
+        self.surface_, self.theta_, self.widened_ = TYPICAL, np.zeros(0), 1.0
+        if E is None:
+            typical, every = members(pixels, image, n, self.scale, self.seed)
+            _, size = abundances(pixels, typical.astype(pixels.dtype), self.scale)
+            unit = float(np.median(size)) if self.scale != "none" else 1.0
+            self.endmembers_, self.alternatives_ = typical * unit, every * unit
+        else:
+            self.endmembers_ = np.asarray(E, np.float64)
+            self.alternatives_ = self.endmembers_[None]
+        self.status_ = (
+            f"Materials vary by more than noise (misfit {found.misfit:.1f}): typical spectra, "
+            f"{len(self.alternatives_)} runs that fit alike."
+        )
+
+    def _typical(self, pixels: Pixels, sure: bool) -> tuple[Array, Array]:
+        """Abundances (pixel, member), and their variance over the alternatives."""
+        A = np.asarray(abundances(pixels, self.endmembers_, self.scale)[0], np.float64)
+        variance = np.zeros_like(A)
+        for E in self.alternatives_ if sure else ():
+            other, _ = abundances(pixels, E.astype(pixels.dtype), self.scale)
+            variance += (other - A) ** 2 / len(self.alternatives_)
+        return A, variance
+
+    # --- abundances -----------------------------------------------------------------------------
+
+    def _both_best(self, X: ArrayLike, sure: bool = True) -> tuple[Pixels, dict[str, Pixels]]:
+        """Abundances, and how sure they are."""
+        pixels = self._check_pixels(X, reset=False)
+        if self.surface_ == TYPICAL:
+            mean, variance = self._typical(pixels, sure)
+        else:
+            mean, variance = self._posterior(pixels, _image(X))
         sd = np.sqrt(variance)
         values = {
             "sd": sd,
             "low": np.clip(mean - _NINETY * sd, 0, 1),
             "high": np.clip(mean + _NINETY * sd, 0, 1),
         }
-        return {k: self._like(v.astype(self._float_of(X)), X) for k, v in values.items()}
+        dtype = getattr(X, "dtype", np.float64)
+        dtype = dtype if dtype in (np.float32, np.float64) else np.float64
+        about = {k: self._like(v.astype(dtype), X) for k, v in values.items()}
+        return self._like(mean.astype(dtype), X), about
 
     def _inverse_best(self, A: Pixels) -> Pixels:
         """Spectra (pixel, band) of abundances (pixel, member), at brightness 1."""
+        if self.surface_ == TYPICAL:
+            spectra: Pixels = A @ self.endmembers_
+            return spectra
         weights = A * self.sizes_
         total = weights.sum(axis=1, keepdims=True)
         out: Array = self._surface.mix(weights / total, self.vertices_)
         return out * (total if self.scale == "shade" else self.level_)
 
-    @staticmethod
-    def _float_of(X: ArrayLike) -> Any:
-        dtype = getattr(X, "dtype", np.float64)
-        return dtype if dtype in (np.float32, np.float64) else np.float64
+    # --- how far to trust it --------------------------------------------------------------------
+
+    def _spread(self) -> Array:
+        """Standard deviation (member, band) of the endmembers over the alternatives."""
+        out: Array = np.sqrt(((self.alternatives_ - self.endmembers_) ** 2).mean(axis=0))
+        return out
+
+    def _warnings(self, found: Explanation) -> tuple[str, ...]:
+        """What about the answer may be no property of the scene."""
+        out = []
+        here = _directions(self.endmembers_)
+        cosine = (_directions(self.alternatives_) * here).sum(axis=-1).clip(-1, 1)
+        unsure = np.flatnonzero(np.arccos(cosine).max(axis=0) > _APART)
+        if len(unsure):
+            names = ", ".join(f"{i + 1}" for i in unsure)
+            out.append(
+                f"member {names}: answers that fit alike have other spectra there; members swap or "
+                "merge, and their shares are not to be trusted"
+            )
+        if found.misfit > _VARIES:
+            out.append(
+                f"materials vary by more than noise: mixtures of {len(here)} spectra leave "
+                f"{found.misfit:.1f} times its power; more members (-k) may help"
+            )
+        elif found.misfit > _UNEXPLAINED:
+            out.append(
+                f"mixtures of {len(here)} spectra leave {found.misfit:.1f} times the noise: K may "
+                "be too small, or intervals too narrow"
+            )
+        return tuple(out)
+
+
+def _directions(E: Array) -> Array:
+    out: Array = E / np.maximum(np.linalg.norm(E, axis=-1, keepdims=True), 1e-12)
+    return out
 
 
 def _image(X: ArrayLike) -> tuple[int, int] | None:

@@ -187,7 +187,9 @@ class CResDAE(NetworkUnmixer, Best):
     def transform(self, X: ArrayLike) -> NDArray[np.floating]:
         """Abundances (..., member) on the simplex, in X's float type."""
         check_is_fitted(self)
-        return super().transform(X) if self.preset == "paper" else self._transform_best(X)
+        if self.preset == "paper":
+            return super().transform(X)
+        return self._both_best(X, sure=False)[0]
 
     def uncertainty(self, X: ArrayLike) -> dict[str, NDArray[np.floating]]:
         """Standard deviation "sd" and 90 % interval "low" to "high" of abundances (..., member).
@@ -200,7 +202,16 @@ class CResDAE(NetworkUnmixer, Best):
         check_is_fitted(self)
         if self.preset == "paper":
             raise InputError("preset: 'paper' gives no uncertainty; use 'best'")
-        return self._uncertainty_best(X)
+        return self._both_best(X)[1]
+
+    def transform_with_uncertainty(
+        self, X: ArrayLike
+    ) -> tuple[NDArray[np.floating], dict[str, NDArray[np.floating]] | None]:
+        """What `transform` and `uncertainty` give, from one posterior."""
+        check_is_fitted(self)
+        if self.preset == "paper":
+            return self.transform(X), None
+        return self._both_best(X)
 
     def inverse_transform(self, A: ArrayLike) -> NDArray[np.floating]:
         """Spectra (..., band) of abundances (..., member), mixed as the scene is, at brightness 1.

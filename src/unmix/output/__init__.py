@@ -25,11 +25,14 @@ from unmix.output.tables import (
     plain,
     read_csv,
     read_manifest,
+    read_spread,
     write_csv,
     write_library,
     write_manifest,
+    write_spread,
 )
-from unmix.types import Unmixing
+from unmix.output.uncertainty import read_uncertainty, write_uncertainty
+from unmix.types import STATISTICS, Unmixing
 
 __all__ = ["check_out", "georeferencing", "load", "save"]
 
@@ -95,10 +98,15 @@ def load(out: str | Path) -> Unmixing:
     endmembers = read_csv(folder / "endmembers.csv", output)
     abundances = read_maps(folder / "abundances.tif", "member", endmembers.names)
     residual = read_maps(folder / "residual.tif", "quantity", tuple(QUANTITIES))
-    if abundances.shape[:2] != residual.shape[:2]:
-        raise InputError(f"out: {folder}: residual.tif and abundances.tif differ in size; run anew")
+    uncertainty = read_uncertainty(folder / "uncertainty.tif", endmembers.names)
+    for name, maps in (("residual", residual), ("uncertainty", uncertainty)):
+        if maps is not None and maps.shape[:2] != abundances.shape[:2]:
+            raise InputError(
+                f"out: {folder}: {name}.tif and abundances.tif differ in size; run anew"
+            )
+    endmembers = read_spread(folder / "endmembers_spread.csv", endmembers)
     rgb = read_rgb(folder / "false_colour.tif")
-    return Unmixing(abundances, endmembers, residual, manifest, rgb)
+    return Unmixing(abundances, endmembers, residual, manifest, rgb, uncertainty)
 
 
 def _check_result(result: Unmixing) -> None:
@@ -108,6 +116,9 @@ def _check_result(result: Unmixing) -> None:
         raise InputError(f"abundances: {shape} for {len(result.endmembers)} endmembers")
     if result.residual.shape != (*shape[:2], len(QUANTITIES)):
         raise InputError(f"residual: {result.residual.shape}; expected (y, x, {len(QUANTITIES)})")
+    sure = result.uncertainty
+    if sure is not None and sure.shape != (*shape, len(STATISTICS)):
+        raise InputError(f"uncertainty: {sure.shape}; expected {(*shape, len(STATISTICS))}")
 
 
 def _portable(result: Unmixing) -> Unmixing:
@@ -129,11 +140,14 @@ def _write_all(result: Unmixing, folder: Path) -> None:
     ):
         values = np.moveaxis(np.asarray(maps.values, dtype=np.float32), -1, 0)
         write_tiff(folder / f"{name}.tif", values, bands, crs, transform)
+    if result.uncertainty is not None:
+        write_uncertainty(result.uncertainty, names, folder / "uncertainty.tif")
     if result.rgb is not None:
         bands, view = ["red", "green", "blue", "alpha"], to_rgba(result.rgb)
         transform = transform and coarser(transform, result.abundances.shape, view.shape[1:])
         write_tiff(folder / "false_colour.tif", view, bands, crs, transform)
     write_csv(result.endmembers, folder / "endmembers.csv")
+    write_spread(result.endmembers, folder / "endmembers_spread.csv")
     write_library(result.endmembers, folder / "endmembers.sli")
     save_png(overview(result), folder / "quicklook.png")
     write_report(result, folder / "report.html")

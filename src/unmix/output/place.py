@@ -8,11 +8,13 @@ from pathlib import Path
 
 from unmix.checks import InputError
 
-__all__ = ["REQUIRED", "check_out"]
+__all__ = ["OPTIONAL", "REQUIRED", "check_out"]
 
 REQUIRED = ("manifest.json", "abundances.tif", "residual.tif", "endmembers.csv")
+OPTIONAL = ("uncertainty.tif", "endmembers_spread.csv")  # where the method knows them
 FILES = {
     *REQUIRED,
+    *OPTIONAL,
     *("endmembers.sli", "endmembers.hdr", "false_colour.tif", "quicklook.png", "report.html"),
 }
 SIDECARS = (".aux.xml", ".ovr", ".msk", ".qml", ".qmd")  # what map software leaves beside a raster

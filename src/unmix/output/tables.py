@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from unmix.checks import InputError
 from unmix.types import Endmembers, Unmixing
@@ -23,25 +24,38 @@ MISSING = -9999.0  # a band without a value, in the spectral library
 
 def write_csv(endmembers: Endmembers, path: Path) -> None:
     """One row a band, one column an endmember; an empty cell is a band that was left out."""
-    spectra, wavelength = endmembers.spectra, endmembers.wavelength
-    first = np.arange(1, spectra.shape[1] + 1) if wavelength is None else wavelength
+    _write_columns(path, endmembers, endmembers.names, endmembers.spectra)
+
+
+def write_spread(endmembers: Endmembers, path: Path) -> None:
+    """Standard deviation of each endmember, as `write_csv`; no file where it is unknown.
+
+    A file of its own, so that every column of endmembers.csv is a spectrum to unmix with.
+    """
+    if endmembers.spread is not None:
+        names = [f"{name} sd" for name in endmembers.names]
+        _write_columns(path, endmembers, names, endmembers.spread)
+
+
+def _write_columns(
+    path: Path, endmembers: Endmembers, names: Sequence[str], columns: NDArray[Any]
+) -> None:
+    """Values (member, band) under `names`, after the wavelengths or the bands' numbers."""
+    wavelength = endmembers.wavelength
+    first = np.arange(1, columns.shape[1] + 1) if wavelength is None else wavelength
     head = "band" if wavelength is None else "wavelength_nm"
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([head, *map(_defuse, endmembers.names)])
-        for row in zip(first, *spectra, strict=True):
+        writer.writerow([head, *map(_defuse, names)])
+        for row in zip(first, *columns, strict=True):
             writer.writerow(["" if np.isnan(v) else str(v) for v in row])
 
 
 def read_csv(path: Path, output: Mapping[str, Any]) -> Endmembers:
     """Endmembers from endmembers.csv; `output` is the manifest's section of that name."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            head, *rows = [row for row in csv.reader(file) if row]
+        head, columns = _read_columns(path)
         dtype, first = (output.get(k, "float64") for k in ("dtype", "wavelength_dtype"))
-        columns = [
-            [float(v) if v.strip() else math.nan for v in c] for c in zip(*rows, strict=True)
-        ]
         wavelength = np.array(columns[0], dtype=first) if head[0] == "wavelength_nm" else None
         spectra = np.array(columns[1:], dtype=dtype)
         names = tuple(_fuse(n) for n in head[1:])
@@ -49,6 +63,29 @@ def read_csv(path: Path, output: Mapping[str, Any]) -> Endmembers:
         return Endmembers(spectra, wavelength, names, str(output.get("source", "")), fwhm)
     except (OSError, ValueError, IndexError, TypeError, csv.Error) as error:
         raise InputError(f"out: {path} cannot be read ({error}); run anew") from None
+
+
+def read_spread(path: Path, endmembers: Endmembers) -> Endmembers:
+    """The endmembers with their spread from endmembers_spread.csv, as they are without that file.
+
+    The columns are in the order of endmembers.csv, whatever their names.
+    """
+    if not path.is_file():
+        return endmembers
+    try:
+        _, columns = _read_columns(path)
+        spread = np.array(columns[1:], dtype=endmembers.spectra.dtype)
+        return dataclasses.replace(endmembers, spread=spread)
+    except (OSError, ValueError, csv.Error) as error:
+        raise InputError(f"out: {path} cannot be read ({error}); run anew") from None
+
+
+def _read_columns(path: Path) -> tuple[list[str], list[list[float]]]:
+    """Header and columns of a table; an empty cell is NaN."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        head, *rows = [row for row in csv.reader(file) if row]
+    columns = [[float(v) if v.strip() else math.nan for v in c] for c in zip(*rows, strict=True)]
+    return head, columns
 
 
 def write_library(endmembers: Endmembers, path: Path) -> None:
@@ -81,15 +118,26 @@ def write_library(endmembers: Endmembers, path: Path) -> None:
 
 
 def write_manifest(result: Unmixing, path: Path) -> None:
-    """The provenance as it is, plus `output`: what the other files cannot say about themselves."""
+    """The provenance as it is, plus `output`: what the other files cannot say about themselves.
+
+    `output.files` has name, size and SHA-256 of the maps and spectra that lie beside `path`.
+    """
     endmembers = result.endmembers
     output = {"format": FORMAT, "names": endmembers.names, "source": endmembers.source}
     output |= {"dtype": endmembers.spectra.dtype.name, "fwhm": endmembers.fwhm}
     if endmembers.wavelength is not None:
         output["wavelength_dtype"] = endmembers.wavelength.dtype.name
+    output["files"] = _data_files(path.parent)
     manifest = {**result.provenance, "output": output}
     text = json.dumps(json_safe(manifest), indent=1, ensure_ascii=False, allow_nan=False)
     path.write_text(text + "\n", encoding="utf-8")
+
+
+def _data_files(folder: Path) -> list[dict[str, Any]]:
+    from unmix.pipeline.provenance import hash_files
+
+    data = sorted(p for p in folder.iterdir() if p.suffix in (".tif", ".csv", ".sli", ".hdr"))
+    return [entry | {"path": Path(entry["path"]).name} for entry in hash_files(data)]
 
 
 def read_manifest(path: Path) -> dict[str, Any]:

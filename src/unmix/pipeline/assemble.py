@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from unmix.pipeline.provenance import hash_files
 from unmix.pipeline.ready import Ready, band_values
-from unmix.types import Endmembers, Unmixing
+from unmix.types import STATISTICS, Endmembers, Unmixing
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -115,15 +115,21 @@ def _masked_by(mask: NDArray[np.bool_] | None, valid: NDArray[np.bool_]) -> dict
 
 
 def member_spectra(
-    ready: Ready, spectra: Pixels, names: tuple[str, ...], source: str
+    ready: Ready,
+    spectra: Pixels,
+    names: tuple[str, ...],
+    source: str,
+    spread: Pixels | None = None,
 ) -> Endmembers:
     """Spectra (member, kept band) on all the scene's bands, NaN in those left out."""
+    restore = ready.preparation.restore_spectra
     return Endmembers(
-        ready.preparation.restore_spectra(np.asarray(spectra, np.float64)),
+        restore(np.asarray(spectra, np.float64)),
         band_values(ready.scene, "wavelength"),
         names,
         source,
         band_values(ready.scene, "fwhm"),
+        None if spread is None else restore(np.asarray(spread, np.float64)),
     )
 
 
@@ -133,8 +139,12 @@ def assemble(
     residual: NDArray[np.float32],
     endmembers: Endmembers,
     provenance: dict[str, Any],
+    uncertainty: Pixels | None = None,
 ) -> Unmixing:
-    """Maps on the scene's grid with the endmembers and the record."""
+    """Maps on the scene's grid with the endmembers and the record.
+
+    `A` and `residual` are (valid pixel, ...), `uncertainty` (valid pixel, member, statistic).
+    """
     import xarray as xr
 
     from unmix.plot import false_colour
@@ -142,16 +152,20 @@ def assemble(
 
     grid, valid = geo_coords(ready.scene), ready.valid
 
-    def on_grid(values: Pixels, last: str, labels: list[str]) -> xr.DataArray:
-        full = np.full((*valid.shape, len(labels)), np.nan, np.float32)
+    def on_grid(values: Pixels, **labels: list[str]) -> xr.DataArray:
+        full = np.full((*valid.shape, *values.shape[1:]), np.nan, np.float32)
         full[valid] = values
-        return xr.DataArray(full, dims=("y", "x", last), coords={**grid, last: labels})
+        return xr.DataArray(full, dims=("y", "x", *labels), coords={**grid, **labels})
 
+    member, sure = list(endmembers.names), None
+    if uncertainty is not None:
+        sure = on_grid(uncertainty, member=member, quantity=list(STATISTICS))
     seen = np.where(valid[..., None], ready.cube, np.float32(np.nan))
     return Unmixing(
-        on_grid(A, "member", list(endmembers.names)),
+        on_grid(A, member=member),
         endmembers,
-        on_grid(residual, "quantity", ["rmse", "angle", "scale"]),
+        on_grid(residual, quantity=["rmse", "angle", "scale"]),
         provenance,
         false_colour(seen, band_values(ready.scene, "wavelength")),
+        sure,
     )

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from unmix.checks import check_option
 from unmix.pipeline import assemble, decide
 from unmix.pipeline.provenance import code
 from unmix.pipeline.ready import Ready, make_ready
-from unmix.types import Endmembers, Unmixing
+from unmix.types import STATISTICS, Endmembers, Unmixing
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Progress", "Stages", "extract_endmembers", "fit", "run", "solve"]
 
+Pixels = NDArray[np.floating]
 Progress = Callable[[str, float], None]
 
 
@@ -158,31 +159,43 @@ def solve(
     """Abundances by a fitted method, their residuals, and the record of it all."""
     mode = decisions["scale"]["mode"]
     with stage("unmix"):
-        A = ready.only_valid(estimator.transform(ready.seen_by(estimator)))
+        A, uncertainty = _abundances(ready, estimator)
     with stage("residual"):
         residual = assemble.residuals(estimator, ready.X, A, mode)
-        if not (np.isfinite(A).all() and np.isfinite(residual).all()):
+        found = (A, residual) if uncertainty is None else (A, residual, uncertainty)
+        if not all(np.isfinite(values).all() for values in found):
             name = decisions["method"]["name"]
             raise FloatingPointError(f"{name} diverged; lower the learning rates set for it")
         convergence = assemble.convergence(estimator, ready.X, A, mode)
+    spread = getattr(estimator, "spread_", None)
     spectra, source = estimator.endmembers_, f"{decisions['method']['label']}, seed {seed}"
     if ready.given is not None and ready.E is not None:
         names = ready.given.names
         if np.allclose(spectra, ready.E, rtol=1e-6):  # solved with: shown as they were given
             spectra, source = ready.given.spectra[:, ready.preparation.kept], ready.given.source
+            spread = None
         else:
             source = f"{ready.given.source}, then {source}"
-    endmembers = assemble.member_spectra(ready, spectra, names, source)
+    endmembers = assemble.member_spectra(ready, spectra, names, source, spread)
     provenance = {
         **code(seed),
         **decisions,
         **assemble.record(ready),
         "convergence": convergence,
+        "evidence": getattr(estimator, "evidence_", None),
         "history": getattr(estimator, "history_", None),
         "timings": stage.timings,
-        "warnings": ready.warnings,
+        "warnings": [*ready.warnings, *map(str, getattr(estimator, "warnings_", ()))],
     }
-    return assemble.assemble(ready, A, residual, endmembers, provenance)
+    return assemble.assemble(ready, A, residual, endmembers, provenance, uncertainty)
+
+
+def _abundances(ready: Ready, estimator: Unmixer) -> tuple[Pixels, Pixels | None]:
+    """Abundances (valid pixel, member); how sure they are (valid pixel, member, statistic)."""
+    A, found = estimator.transform_with_uncertainty(ready.seen_by(estimator))
+    if found is None:
+        return ready.only_valid(A), None
+    return ready.only_valid(A), np.stack([ready.only_valid(found[s]) for s in STATISTICS], axis=-1)
 
 
 def extract_endmembers(

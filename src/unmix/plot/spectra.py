@@ -25,7 +25,10 @@ from unmix.types import Endmembers, Unmixing
 
 
 def endmember_spectra(result: Unmixing | Endmembers) -> Figure:
-    """Spectra over wavelength; blank where bands were left out, one line a detector."""
+    """Spectra over wavelength; blank where bands were left out, one line a detector.
+
+    A band of ± 1 standard deviation over restarts lies behind each where it is known.
+    """
     endmembers = result if isinstance(result, Endmembers) else result.endmembers
     figure = Figure(figsize=(10.4, 4.1 + legend_height(len(endmembers))))
     draw_spectra(figure, endmembers, 0.1, 0.15, 10.2, 3.35)
@@ -51,6 +54,9 @@ def draw_spectra(
         for run in runs(x, np.isfinite(spectrum) & np.isfinite(x)):
             mark = "o" if len(run) == 1 or bands <= 16 else ""
             axes.plot(x[run], spectrum[run], linewidth=1.5, marker=mark, markersize=3, **style)
+            if endmembers.spread is not None:
+                low, high = (spectrum[run] + s * endmembers.spread[i][run] for s in (-1, 1))
+                axes.fill_between(x[run], low, high, color=style["color"], alpha=0.2, linewidth=0)
     axes.margins(x=0.01)
     _label_lines(figure, axes, endmembers, x, labelled, (height, room))
 

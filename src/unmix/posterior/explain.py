@@ -3,13 +3,14 @@ r"""A scene explained blind: endmembers, mixing surface and noise, chosen by lik
 From two extractions, the largest simplex of the pixels and of their directions, every mixing
 surface is fitted; kept is the one of the largest
 
-    η log p(Y) − max(P log N, N / 50),   N = η n d,
+    η log p(Y) − √P max(√P log N, N / 120),   N = η n d,
 
-P being the number of constants (the price is 0 if there are none) and η the mean share of the noise
-that denoising has left: pixels that were averaged are not independent, and their log-likelihoods
-count for as much less. The flat prior on each face is only roughly right, and a bent surface can
-make up for a little of that: a fiftieth of a nat for each number observed is what it has to gain
-before mixing is called nonlinear.
+P being the number of constants and η the mean share of the noise that denoising has left: pixels
+that were averaged are not independent, and their log-likelihoods count for as much less. The flat
+prior on each face is only roughly right, and constants make up for a little of that, the more the
+more they are: the second price is what they gained at most where mixing was linear. An exponent
+that ends at a bound of its range is no candidate, nor is a bent one for a scene of more
+components than any could fill.
 
 The sizes c_k of the endmembers of a scene with shade, which no pixel's brightness can tell, are
 those with which the brightness s_i = Σ_k t_i b_ik / c_k varies least, in the logarithm.
@@ -30,15 +31,17 @@ from unmix.extract.nfindr import nfindr
 from unmix.extract.reduce import sample_rows
 from unmix.posterior.fit import Fit, fit, misfit
 from unmix.posterior.observe import Lens, View
-from unmix.posterior.surfaces import SURFACES, surface_of
+from unmix.posterior.surfaces import SURFACES, most_components, surface_of
 
 __all__ = ["Candidate", "Explanation", "explain", "sizes"]
 
 Array = NDArray[np.float64]
 
-_FITTED = 10_000  # pixels the surfaces are fitted on
-_DOUBT = 0.02  # nats a number observed that a bent surface has to gain
+_FITTED = 10_000  # pixels the endmembers are fitted on
+_COMPARED = 4000  # pixels the candidates are compared on
+_DOUBT = 1 / 120  # nats a number observed that constants have to gain, times the root of how many
 _FEW = 2000  # pixels the sizes are found on
+_ALIKE = 0.01  # share of the score by which an answer may be worse and still fit alike
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +97,12 @@ class Explanation:
     misfit: float
     rows: NDArray[np.intp] | slice
 
+    def alike(self) -> list[Candidate]:
+        """Others of the best one's surface that fit as well, from other starts."""
+        first, *others = self.candidates
+        near = first.score - _ALIKE * abs(first.score)
+        return [c for c in others if c.surface == first.surface and c.score > near]
+
 
 def explain(
     lens: Lens,
@@ -124,24 +133,29 @@ def explain(
         No candidate could be fitted: fewer members are there than asked for.
     """
     rows = sample_rows(len(view.Y), _FITTED, seed)
-    Y, noise = view.Y[rows], view.noise[rows]
+    few = sample_rows(len(view.Y), _COMPARED, seed)
+    Y, noise = view.Y[few], view.noise[few]
     if E is None:
-        starts = _starts(lens, Y, n_members, seed)
+        starts = _starts(lens, view.Y[rows], n_members, seed)
     else:
         starts = {"given": lens.onto(E)[0]}
     found: list[Candidate] = []
-    for i, (name, start) in enumerate(starts.items()):
-        for j, kind in enumerate(surfaces):
-            done = (i * len(surfaces) + j) / (len(starts) * len(surfaces))
+    for i, kind in enumerate(surfaces):
+        for j, (name, start) in enumerate(starts.items()):
             found.append(_candidate(lens, Y, noise, name, start, kind, E is not None))
             if progress is not None:
-                progress(done)
+                progress((i * len(starts) + j + 1) / (len(starts) * len(surfaces)))
+        if kind == "linear" and Y.shape[1] > most_components(n_members):
+            break
     found.sort(key=lambda c: -c.score)
     best = found[0].fit
     if best is None:
         raise InputError(
             f"n_endmembers: {n_members} members cannot be told apart in these pixels; give fewer"
         )
+    Y, noise = view.Y[rows], view.noise[rows]
+    best = fit(Y, lens.white, best.vertices, best.surface, noise=noise, fixed=E is not None,
+               after=best)  # fmt: skip
     rest = misfit(Y, lens.white, best.vertices, best.surface, best.mean, noise)
     return Explanation(best, found, rest, rows)
 
@@ -158,7 +172,13 @@ def _candidate(
         return Candidate(name, kind, None, -np.inf)
     share = min(lens.ratio, 1.0)
     N = max(share * Y.size, 2.0)
-    price = max(len(surface.theta) * np.log(N), _DOUBT * N) if len(surface.theta) else 0.0
+    P = len(surface.theta)
+    price = max(P * np.log(N), np.sqrt(P) * _DOUBT * N)
+    if (
+        kind == "post-nonlinear"
+        and not ((surface.low < done.surface.theta) & (done.surface.theta < surface.high)).all()
+    ):
+        return Candidate(name, kind, None, -np.inf)
     return Candidate(name, kind, done, share * done.log_likelihood - price)
 
 

@@ -54,22 +54,17 @@ class Posterior(NamedTuple):
 
     Parameters
     ----------
-    mean, variance : ndarray, shape (pixel, member)
-    face : ndarray of int, shape (pixel,)
-        Index of the most probable face.
-    second : ndarray, shape (member, member)
-        Σ E[a aᵀ] / s² over pixels.
-    shares : ndarray, shape (face,)
-        Mean probability of each face.
+    mean : ndarray, shape (pixel, member)
+    covariance : ndarray, shape (pixel, member, member)
+    on : ndarray, shape (pixel, face)
+        Probability of each face.
     log_likelihood : float
         Σ log p(y).
     """
 
     mean: Array
-    variance: Array
-    face: NDArray[np.int64]
-    second: Array
-    shares: Array
+    covariance: Array
+    on: Array
     log_likelihood: float
 
 
@@ -112,14 +107,12 @@ def posterior(
     >>> faces = faces_of(2)
     >>> at = posterior(np.array([[0.5], [0.0]]), np.array([[[0.0], [1.0]]]), np.zeros((1, 1)),
     ...                faces, np.log(np.full(3, 1 / 3)), np.full(2, 1e-6))
-    >>> at.mean.round(2).tolist(), faces.members[at.face].tolist()
+    >>> at.mean.round(2).tolist(), faces.members[at.on.argmax(axis=1)].tolist()
     ([[0.5, 0.5], [1.0, 0.0]], [[0, 1], [0, -1]])
     """
     n, k = len(Y), J.shape[1]
-    mean, spread, face = np.empty((n, k)), np.empty((n, k)), np.empty(n, np.int64)
+    mean, covariance, on = np.empty((n, k)), np.empty((n, k, k)), np.empty((n, len(faces.sizes)))
     pieces = -(-n // _PIECE)
-    second = np.zeros((pieces, k, k))
-    shares = np.zeros((pieces, len(faces.sizes)))
     likelihood = np.zeros(pieces)
 
     def kernel(start: int, stop: int) -> int:
@@ -128,14 +121,12 @@ def posterior(
             local = (J, offset) if len(J) == 1 else (J[rows], offset[rows])
             likelihood[piece] = _posterior(
                 Y[rows], *local, faces.members, faces.sizes, log_shares, variance[rows],
-                mean[rows], spread[rows], face[rows], second[piece], shares[piece],
+                mean[rows], covariance[rows], on[rows],
             )  # fmt: skip
         return 0
 
     over_pixels(kernel, n)
-    return Posterior(
-        mean, spread, face, second.sum(axis=0), shares.sum(axis=0) / n, float(likelihood.sum())
-    )
+    return Posterior(mean, covariance, on, float(likelihood.sum()))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -225,7 +216,7 @@ def _truncate(a: Any, C: Any, m: int, column: Any) -> float:
 @njit(cache=True, nogil=True, error_model="numpy")
 def _posterior(
     Y: Any, J: Any, offset: Any, members: Any, sizes: Any, log_shares: Any, noise: Any,
-    mean: Any, spread: Any, face: Any, second: Any, shares: Any,
+    mean: Any, covariance: Any, on: Any,
 ) -> float:  # fmt: skip
     """Fill in the answers of a piece of pixels; its log-likelihood."""
     n, d = Y.shape
@@ -320,23 +311,21 @@ def _posterior(
                 logw[j] = 0.0
         for u in range(K):
             mean[i, u] = 0.0
-            spread[i, u] = 0.0
-        likeliest = 0
+            for w in range(K):
+                covariance[i, u, w] = 0.0
         for j in range(F):
             p = logw[j] / weight
-            shares[j] += p
-            if logw[j] > logw[likeliest]:
-                likeliest = j
+            on[i, j] = p
             if p < 1e-8:
                 continue
             for u in range(sizes[j]):
                 o = members[j, u]
                 mean[i, o] += p * a[j, u]
-                spread[i, o] += p * (a[j, u] * a[j, u] + cov[j, u, u])
                 for w in range(sizes[j]):
-                    second[o, members[j, w]] += p / s2 * (a[j, u] * a[j, w] + cov[j, u, w])
+                    covariance[i, o, members[j, w]] += p * (a[j, u] * a[j, w] + cov[j, u, w])
         for u in range(K):
-            spread[i, u] = max(spread[i, u] - mean[i, u] * mean[i, u], 0.0)
-        face[i] = likeliest
+            for w in range(K):
+                covariance[i, u, w] -= mean[i, u] * mean[i, w]
+            covariance[i, u, u] = max(covariance[i, u, u], 0.0)
         total += top + math.log(weight) - 0.5 * d * log_noise
     return total

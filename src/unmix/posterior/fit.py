@@ -1,26 +1,30 @@
-r"""Endmembers and mixing constants by maximum likelihood: EM over the faces of the simplex.
+r"""Endmembers and mixing constants by maximum likelihood over the faces of the simplex.
 
-E-step: the posterior of every pixel's abundances (`faces`), the surface being linearised where the
-abundances were last. M-step: with moments M = E[a] and Q = Σ E[a aᵀ], residuals R = y − f(M),
+With the posterior of every pixel's abundances (`faces`; the surface is linearised where they were
+last), of mean m and covariance C, the log-likelihood has by x, the vertices and the constants θ of
+the surface, the slope (Fisher's identity, to second order in a − m)
 
-    ΔV = Q⁻¹ (Mᵀ R − (Q − MᵀM) V),    π_S = mean of p(S | y),
+    s_i = ∂/∂x [ f(m)ᵀ r − Σ_kl C_kl J_k(m)ᵀ J_l ] / s²,    r = y − f(m), J = ∂f/∂a,
 
-and a Gauss-Newton step for the constants θ of the surface, in which a pixel speaks only across its
-face: what moves it along the face is a matter of its abundances. With white noise of a few percent
-of the simplex plain EM creeps, so every second step is extrapolated (squared iterative method), and
-taken back if the likelihood falls. The first steps are made with more noise than there is, to get
-out of bad starts.
+differentiated at constant r, C and J_l. How linearisation moves with the constants counts as well;
+their slopes are corrected by differences on some of the pixels. The first steps are made with more
+noise than there is, to get out of bad starts, and are EM's: a linear least-squares step for the
+vertices, and for θ a Gauss-Newton step in which a pixel speaks only across its face. Then
+x ← x + B⁻¹ Σ s_i, with the information B = Σ s_i s_iᵀ (Berndt, Hall, Hall & Hausman), damped until
+the likelihood rises. EM creeps where noise is a few percent of the simplex, since what it holds to
+be known of a pixel is not; B knows. x includes the log-shares of the faces, whose slopes are p(S | y) − π_S.
 
 References
 ----------
 Dempster, Laird & Rubin (1977). J. R. Stat. Soc. B 39(1), 1-38.
-Varadhan & Roland (2008). Simple and globally convergent methods for accelerating the convergence of
-any EM algorithm. Scand. J. Stat. 35(2), 335-353.
+Berndt, Hall, Hall & Hausman (1974). Ann. Econ. Soc. Meas. 3(4), 653-665.
+Louis (1982). J. R. Stat. Soc. B 44(2), 226-233.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -37,8 +41,12 @@ Array = NDArray[np.float64]
 _HEAT = 4.0  # least variance of the noise in the first step, in units of what it is
 _COOLING = 0.8  # of the variance is left a step later, until it is what it is
 _FLOOR = 1e-5  # least share of a face
-_LONGEST = 30.0  # extrapolated steps are at most so many times a step
+_LARGEST = 2.0  # largest change of a log-share in a step
 _STRIDE = 0.15  # largest change of a constant in a step, in units of its prior's spread
+_TINY = 0.003  # change of a constant that its slope is taken over
+_FEW = 1000  # pixels that slope is taken on
+_GAIN = 0.05  # of the log-likelihood: a step that promises less is not made
+_DAMPING = (1e-6, 1e-2, 1e6)  # least, first and most, in units of the information
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,14 +82,53 @@ class _State:
     surface: Surface
     log_shares: Array
     mean: Array
+    covariance: Array
 
-    def vector(self, white: Whitening) -> Array:
-        return np.concatenate([white.coordinates(self.V).ravel(), self.surface.theta])
 
-    def moved(self, x: Array, white: Whitening) -> _State:
-        n = len(self.V) * white.axes.shape[1]
-        V = white.spectra(x[:n].reshape(len(self.V), -1))
-        return replace(self, V=V, surface=self.surface.moved(x[n:]))
+@dataclass(frozen=True, eq=False)
+class _Scene:
+    """What does not change in a fit; `known` endmembers (member, band) stay."""
+
+    Y: Array
+    white: Whitening
+    faces: Faces
+    noise: Array
+    known: Array | None
+
+    def expect(self, state: _State, heat: float = 1.0) -> Posterior:
+        """The posterior, linearised at the state's abundances."""
+        J = state.surface.slopes(state.mean, state.V, self.white)
+        if not np.isfinite(J).all():
+            raise FloatingPointError("the spectra of the members are not finite")
+        offset = np.zeros((1, self.Y.shape[1]))
+        if len(J) > 1:
+            at = state.surface.at(state.mean, state.V, self.white, state.covariance)
+            offset = at - np.einsum("nk,nkd->nd", state.mean, J)
+        noise = self.noise if heat == 1 else heat * self.noise
+        found = posterior(self.Y, J, offset, self.faces, state.log_shares, noise)
+        highest = -0.5 * self.Y.shape[1] * np.log(2 * np.pi * noise).sum()
+        if not found.log_likelihood <= highest + 1:  # nor NaN
+            raise FloatingPointError("the likelihood is not finite")
+        return found
+
+    def moved(self, state: _State, step: Array) -> _State:
+        """The state a step of the vertices' coordinates, constants and log-shares further."""
+        n, m = state.V.shape[0] * self.Y.shape[1], len(state.surface.theta)
+        surface = state.surface.moved(state.surface.theta + step[n : n + m])
+        shares = np.exp(state.log_shares + np.clip(step[n + m :], -_LARGEST, _LARGEST))
+        state = replace(state, log_shares=_logarithm(shares / shares.sum()))
+        if self.known is not None:
+            return replace(state, V=surface.vertices(self.known), surface=surface)
+        z = self.white.coordinates(state.V) + step[:n].reshape(len(state.V), -1)
+        return replace(state, V=self.white.spectra(z), surface=surface)
+
+    def settled(self, state: _State) -> tuple[_State, Posterior]:
+        """The posterior linearised where it is itself, nearly."""
+        found = self.expect(state)
+        if len(state.surface.theta):
+            state = replace(state, mean=found.mean, covariance=found.covariance)
+            found = self.expect(state)
+        return replace(state, mean=found.mean, covariance=found.covariance), found
 
 
 def abundances_of(
@@ -98,14 +145,12 @@ def abundances_of(
 
     A surface that is not linear is linearised `n_steps` times, from the linear answer.
     """
-    faces = faces_of(len(V))
     noise = np.ones(len(Y)) if noise is None else noise
-    zero = np.zeros((1, Y.shape[1]))
-    found = posterior(Y, white.coordinates(V)[None], zero, faces, log_shares, noise)
-    if not len(surface.theta):
-        return found
-    for _ in range(n_steps):
-        found = _expect(Y, white, _State(V, surface, log_shares, found.mean), faces, noise)
+    scene = _Scene(Y, white, faces_of(len(V)), noise, None)
+    middle = np.zeros((1, Y.shape[1]))
+    found = posterior(Y, white.coordinates(V)[None], middle, scene.faces, log_shares, noise)
+    for _ in range(n_steps if len(surface.theta) else 0):
+        found = scene.expect(_State(V, surface, log_shares, found.mean, found.covariance))
     return found
 
 
@@ -116,9 +161,10 @@ def fit(
     surface: Surface,
     *,
     noise: Array | None = None,
-    max_iter: int = 100,
+    max_iter: int = 60,
     tol: float = 0.5,
     fixed: bool = False,
+    after: Fit | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Fit:
     """Fit vertices, constants and shares of faces.
@@ -136,10 +182,14 @@ def fit(
     noise : ndarray, shape (pixel,), optional
         Variance of the noise of each pixel; 1 when left out.
     max_iter : int
+        Steps after the heated ones.
     tol : float
-        Ends when six steps have changed the log-likelihood by less.
+        Ends when three steps have changed the log-likelihood by less.
     fixed : bool
         The endmembers are known, `start` are their vertices: constants and shares are fitted.
+    after : Fit, optional
+        Of the same pixels by another surface: its vertices, shares and abundances are started from,
+        without heat.
 
     Raises
     ------
@@ -155,59 +205,53 @@ def fit(
     >>> bool(np.abs(found.vertices - E).max() < 0.02)
     True
     """
-    faces = faces_of(len(start))
-    shares = np.full(len(faces.sizes), -np.log(len(faces.sizes)))
+    start = np.array(start, np.float64)
     noise = np.ones(len(Y)) if noise is None else noise
-    J = white.coordinates(start)[None]
-    mean = posterior(Y, J, np.zeros((1, Y.shape[1])), faces, shares, _HEAT * noise).mean
-    state = _State(np.array(start, np.float64), surface, shares, mean)
-    history: list[float] = []
-    trail: list[Array] = []  # where two plain steps in a row began
-    safe: tuple[_State, float] | None = None  # where to go back to if the extrapolation fails
-    heat = max(_HEAT, misfit(Y, white, state.V, surface, mean, noise))
-    warm = int(np.ceil(np.log(heat) / -np.log(_COOLING)))
-    for step in range(warm + max_iter):
-        variance = max(1.0, heat * _COOLING**step)
-        found = _expect(Y, white, state, faces, variance * noise)
-        if not np.isfinite(found.log_likelihood):
-            raise FloatingPointError("the likelihood is not finite")
-        if safe is not None and found.log_likelihood < safe[1] - 1:
-            state, safe, trail = safe[0], None, []
-            continue
-        safe = None
-        history.append(found.log_likelihood)
-        state = replace(state, mean=found.mean, log_shares=_shares(found))
-        before = state.vector(white)
-        state = _maximise(Y, white, state, faces, found, variance * noise, fixed)
-        if step >= warm:
-            after = state.vector(white)
-            trail.append(before)
-            if len(trail) == 2 and not fixed:
-                state_ahead = state.moved(_extrapolate(trail[0], trail[1], after), white)
-                safe, state, trail = (state, found.log_likelihood), state_ahead, []
-            if len(history) > warm + 6 and abs(history[-1] - history[-7]) < tol:
-                break
+    faces = faces_of(len(start))
+    scene = _Scene(Y, white, faces, noise, surface.endmembers(start) if fixed else None)
+    shares = np.full(len(faces.sizes), -np.log(len(faces.sizes)))
+    J, middle = white.coordinates(start)[None], np.zeros((1, Y.shape[1]))
+    if after is None:
+        first = posterior(Y, J, middle, faces, shares, _HEAT * noise)
+        state = _State(start, surface, shares, first.mean, first.covariance)
+        heat = max(_HEAT, misfit(Y, white, start, surface, first.mean, noise))
+        warm = int(np.ceil(np.log(heat) / -np.log(_COOLING)))
+    else:
+        first = posterior(Y, J, middle, faces, after.log_shares, noise)
+        state = _State(start, surface, after.log_shares, first.mean, first.covariance)
+        heat, warm = 1.0, 0
+    for turn in range(warm):
+        state = _heated(scene, state, max(1.0, heat * _COOLING**turn))
         if progress is not None:
-            progress((step + 1) / (warm + max_iter))
-    if safe is not None:
-        state = safe[0]
-    found = _expect(Y, white, state, faces, noise)
+            progress(turn / (warm + max_iter))
+    state, found = scene.settled(state)
+    history = [found.log_likelihood]
+    damping = _DAMPING[1]
+    for turn in range(max_iter):
+        slope, information = _information(scene, state, found)
+        damped = information + damping * np.diag(np.diag(information))
+        step = np.asarray(np.linalg.solve(damped, slope), np.float64)
+        if slope @ step - step @ information @ step / 2 < _GAIN:
+            break
+        there = None
+        with suppress(FloatingPointError):
+            ahead, there = scene.settled(scene.moved(state, step))
+        if there is not None and there.log_likelihood > found.log_likelihood:
+            state, found, damping = ahead, there, max(damping / 10, _DAMPING[0])
+        elif damping < _DAMPING[2]:
+            damping *= 10
+            continue
+        else:
+            break
+        history.append(found.log_likelihood)
+        if progress is not None:
+            progress((warm + turn + 1) / (warm + max_iter))
+        if damping <= 1e-3 and len(history) > 3 and history[-1] - history[-3] < tol:
+            break
     return Fit(
-        state.V, state.surface, _shares(found), found.log_likelihood, len(history), found.mean,
-        (*history, found.log_likelihood),
+        state.V, state.surface, state.log_shares, found.log_likelihood, warm + len(history) - 1,
+        found.mean, tuple(history),
     )  # fmt: skip
-
-
-def _expect(Y: Array, white: Whitening, state: _State, faces: Faces, noise: Array) -> Posterior:
-    """The E-step, linearised at the state's abundances."""
-    J = state.surface.slopes(state.mean, state.V, white)
-    if not np.isfinite(J).all():
-        raise FloatingPointError("the spectra of the members are not finite")
-    offset = np.zeros((1, Y.shape[1]))
-    if len(J) > 1:
-        at = state.surface.at(state.mean, state.V, white)
-        offset = at - np.einsum("nk,nkd->nd", state.mean, J)
-    return posterior(Y, J, offset, faces, state.log_shares, noise)
 
 
 def misfit(Y: Array, white: Whitening, V: Array, surface: Surface, A: Array, noise: Array) -> float:
@@ -216,30 +260,88 @@ def misfit(Y: Array, white: Whitening, V: Array, surface: Surface, A: Array, noi
     return float((rest / noise).mean())
 
 
-def _shares(found: Posterior) -> Array:
-    shares = found.shares + _FLOOR
+def _logarithm(shares: Array) -> Array:
+    """Log of shares, none of which is zero."""
+    shares = shares + _FLOOR
     out: Array = np.log(shares / shares.sum())
     return out
 
 
-def _maximise(
-    Y: Array,
-    white: Whitening,
-    state: _State,
-    faces: Faces,
-    found: Posterior,
-    noise: Array,
-    fixed: bool,
-) -> _State:
-    """The M-step."""
-    M, Q, surface = found.mean, found.second, state.surface
+def _information(scene: _Scene, state: _State, found: Posterior) -> tuple[Array, Array]:
+    """Slope of the log-posterior by vertices, constants and log-shares, and its information."""
+    surface, V, white = state.surface, state.V, scene.white
+    weight = 1 / scene.noise[:, None]
+    R = (scene.Y - surface.at(found.mean, V, white, found.covariance)) * weight
+    J = surface.slopes(found.mean, V, white)
+    H = (found.covariance @ J) * weight[:, None]
+    S = surface.scores(found.mean, V, white, R, H, found.covariance)
+    theta = surface.theta
+    n, m = S.shape[1] - len(theta), len(theta)
+    if scene.known is not None:
+        S[:, n:] += S[:, :n] @ _chain(scene, state, scene.known).T
+        S[:, :n] = 0
+    S = np.concatenate([S, found.on - np.exp(state.log_shares)], axis=1)
+    slope, information = S.sum(axis=0), S.T @ S
+    if m:
+        part = slice(None, None, max(1, len(S) // _FEW))
+        more = _total(scene, state, part) - S[part, n : n + m].sum(axis=0)
+        slope[n : n + m] += more * (len(S) / len(S[part]))
+    slope[n : n + m] += (surface.centre - theta) / surface.sd**2
+    ridge = np.full(len(slope), 1e-9 * np.diag(information).max())
+    ridge[n : n + m] += 1 / surface.sd**2
+    ridge[n + m :] += 1.0
+    information += np.diag(ridge)
+    stuck = np.zeros(len(slope), bool)  # constants at the end of their range, drawn outwards
+    pull = slope[n : n + m]
+    stuck[n : n + m] = ((theta <= surface.low) & (pull < 0)) | (
+        (theta >= surface.high) & (pull > 0)
+    )
+    information[stuck] = information[:, stuck] = 0
+    information[stuck, stuck] = 1
+    slope[stuck] = 0
+    return slope, information
+
+
+def _total(scene: _Scene, state: _State, part: slice) -> Array:
+    """Slope of a part's log-likelihood by the constants, with all that moves with them."""
+    few = replace(scene, Y=scene.Y[part], noise=scene.noise[part])
+    here = replace(state, mean=state.mean[part], covariance=state.covariance[part])
+    here, base = few.settled(here)
+    theta, n = state.surface.theta, state.V.shape[0] * scene.Y.shape[1]
+    move, out = np.zeros(n + len(theta) + len(state.log_shares)), np.empty(len(theta))
+    for i, last in enumerate(theta + _TINY > state.surface.high):
+        tiny = -_TINY if last else _TINY
+        move[n + i] = tiny
+        _, there = few.settled(few.moved(here, move))
+        move[n + i] = 0
+        out[i] = (there.log_likelihood - base.log_likelihood) / tiny
+    return out
+
+
+def _chain(scene: _Scene, state: _State, known: Array) -> Array:
+    """Slope of the vertices' coordinates by the constants, endmembers being known."""
+    surface, base = state.surface, scene.white.coordinates(state.V).ravel()
+    out = np.zeros((len(surface.theta), base.size))
+    for i, last in enumerate(surface.theta + 1e-4 > surface.high):
+        move = np.zeros(len(out))
+        move[i] = -1e-4 if last else 1e-4
+        V = surface.moved(surface.theta + move).vertices(known)
+        out[i] = (scene.white.coordinates(V).ravel() - base) / move[i]
+    return out
+
+
+def _heated(scene: _Scene, state: _State, heat: float) -> _State:
+    """A step of EM with more noise."""
+    found = scene.expect(state, heat)
+    M, surface, white, Y = found.mean, state.surface, scene.white, scene.Y
+    noise = heat * scene.noise
     V = state.V
-    known = surface.endmembers(V) if fixed else None
-    if known is None:
+    if scene.known is None:
         at = white.coordinates(V)
+        C = np.einsum("nkl,n->kl", found.covariance, 1 / noise)
+        Q = C + (M.T / noise) @ M
         ridge = 1e-7 * np.trace(Q) * np.eye(len(Q))
-        weighted = M.T / noise
-        rest = weighted @ (Y - surface.at(M, V, white)) - (Q - weighted @ M) @ at
+        rest = (M.T / noise) @ (Y - surface.at(M, V, white)) - C @ at
         V = white.spectra(at + np.linalg.solve(Q + ridge, rest))
     if len(surface.theta):
         theta = surface.theta
@@ -247,16 +349,17 @@ def _maximise(
         tiny = 1e-3 * surface.sd
         moves = np.diag(np.where(theta + tiny > surface.high, -tiny, tiny))
         slopes = [(surface.moved(theta + m).at(M, V, white) - base) / m.sum() for m in moves]
-        R, *G = _across(state.surface.slopes(M, V, white), faces, found.face, [Y - base, *slopes])
+        J = surface.slopes(M, V, white)
+        R, *G = _across(J, scene.faces, found.on.argmax(axis=1), [Y - base, *slopes])
         scale = 1 / np.sqrt(noise)[:, None]
         wide = np.array([(g * scale).ravel() for g in G])
-        H = wide @ wide.T + np.diag(1 / surface.sd**2)
+        B = wide @ wide.T + np.diag(1 / surface.sd**2)
         pull = wide @ (R * scale).ravel() + (surface.centre - theta) / surface.sd**2
-        step = np.linalg.solve(H + 0.02 * np.diag(np.diag(H)), pull)
+        step = np.linalg.solve(B + 0.02 * np.diag(np.diag(B)), pull)
         surface = surface.moved(theta + np.clip(step, -_STRIDE, _STRIDE) * surface.sd.clip(max=1))
-        if known is not None:
-            V = surface.vertices(known)
-    return replace(state, V=V, surface=surface)
+        if scene.known is not None:
+            V = surface.vertices(scene.known)
+    return _State(V, surface, _logarithm(found.on.mean(axis=0)), M, found.covariance)
 
 
 def _across(J: Array, faces: Faces, face: NDArray[np.int64], arrays: list[Array]) -> list[Array]:
@@ -273,14 +376,4 @@ def _across(J: Array, faces: Faces, face: NDArray[np.int64], arrays: list[Array]
         for a in out:
             along = np.matmul(a[rows][:, None], basis)
             a[rows] -= np.matmul(along, np.swapaxes(basis, 1, 2))[:, 0]
-    return out
-
-
-def _extrapolate(x0: Array, x1: Array, x2: Array) -> Array:
-    """x0 − 2αr + α²v with r = x1 − x0, v = x2 − 2x1 + x0, α = −‖r‖/‖v‖, from −1 down."""
-    r = x1 - x0
-    v = x2 - x1 - r
-    ratio = float(np.linalg.norm(r)) / max(float(np.linalg.norm(v)), 1e-12)
-    alpha = -min(max(ratio, 1.0), _LONGEST)
-    out: Array = x0 - 2 * alpha * r + alpha**2 * v
     return out

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from unmix.denoise import Whitening, denoise, smoothed, whitening
+from unmix.denoise import Whitening, denoise, smoothed, stretched, whitening
+from unmix.posterior.surfaces import most_components
 from unmix.scaling import normalise
 from unmix.subspace import estimate_noise
 
@@ -52,6 +53,8 @@ class Lens:
     scale : str
     denoises : bool
         Whether an image is denoised.
+    slope, middle : ndarray, shape (component,)
+        How denoised coordinates are stretched, see `unmix.denoise.denoise`.
     along : ndarray, shape (component,)
         u of "shade".
     unit : float
@@ -61,6 +64,8 @@ class Lens:
     white: Whitening
     scale: str
     denoises: bool
+    slope: Array
+    middle: Array
     along: Array
     unit: float
 
@@ -72,13 +77,16 @@ class Lens:
     def view(self, X: NDArray[np.floating], image: tuple[int, int] | None) -> View:
         """Pixels (pixel, band), of an image (rows, columns) or without neighbours."""
         levelled, size = normalise(X, self.scale)
-        Z = self.white.coordinates(levelled)
-        if self.denoises and image is not None:
-            plain = Z * self.white.left
-            rough = np.ascontiguousarray(plain.reshape(*image, -1), np.float32)
-            smooth = smoothed(rough, self.white.power).reshape(Z.shape)
-            Z = smooth / self.white.left
-        return self.level(Z, size)
+        return self.level(self.cleaned(self.white.coordinates(levelled), image), size)
+
+    def cleaned(self, Z: Array, image: tuple[int, int] | None) -> Array:
+        """Coordinates (pixel, component), denoised if that is worth it and they are an image."""
+        if not self.denoises or image is None:
+            return Z
+        plain = np.ascontiguousarray((Z * self.white.left).reshape(*image, -1), np.float32)
+        smooth = stretched(smoothed(plain, self.white.power), self.slope, self.middle)
+        cleaned: Array = smooth.reshape(Z.shape) / self.white.left
+        return cleaned
 
     def level(self, Z: Array, size: NDArray[np.floating]) -> View:
         """Coordinates with the brightness taken out."""
@@ -108,6 +116,8 @@ def focus(
 ) -> tuple[Lens, View]:
     """The lens for pixels (pixel, band) with K members, and the pixels through it.
 
+    A scene of more components than K members can fill is not denoised: nothing here explains it.
+
     Parameters
     ----------
     X : ndarray, shape (pixel, band)
@@ -129,16 +139,16 @@ def focus(
     free = scale == "shade"
     white = whitening(levelled, np.maximum(sigma, floor), n_members - (not free), centred=not free)
     Z = white.coordinates(levelled)
-    denoises = False
-    if image is not None and min(image) > 2:
+    denoises, slope, middle = False, np.ones(Z.shape[1]), np.zeros(Z.shape[1])
+    if image is not None and min(image) > 2 and Z.shape[1] <= most_components(n_members):
         found = denoise(Z.reshape(*image, -1), white.power, seed)
         if found.mse.mean() < _WORTH:
-            denoises = True
+            denoises, slope, middle = True, found.slope, found.middle
             white = white.denoised(found.mse)
             Z = found.values.reshape(Z.shape) / white.left
     along = Z.mean(axis=0)
     along /= max(float(np.linalg.norm(along)), 1e-12)
-    lens = Lens(white, scale, denoises, along, 1.0)
+    lens = Lens(white, scale, denoises, slope, middle, along, 1.0)
     if scale == "shade":
         lens = replace(lens, unit=float(np.median(Z @ along)))
     elif scale != "none":

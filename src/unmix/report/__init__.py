@@ -26,7 +26,7 @@ from unmix.plot import (
     noise_curve,
     residual_histogram,
 )
-from unmix.report import facts, images, tables
+from unmix.report import chosen, facts, images, sure, tables
 from unmix.report.trust import judgements
 from unmix.types import Unmixing
 
@@ -95,6 +95,9 @@ def _content(result: Unmixing) -> dict[str, Any]:
         "columns": columns(len(materials)),
         "area_unit": facts.area_unit(result),
         "trust": judgements(result),
+        "sure": sure.by_member(result),
+        "spread": result.endmembers.spread is not None,
+        "outputs": facts.outputs(result),
         "pictures": images.pictures(result),
         "spectra": images.svg(endmember_spectra(result)),
         "histogram": images.svg(residual_histogram(result)),
@@ -104,4 +107,5 @@ def _content(result: Unmixing) -> dict[str, Any]:
         "band_strip": images.svg(band_strip(result)),
         "rows_columns": result.abundances.shape[:2],
         **tables.details(result),
+        **chosen.choices(result),
     }

@@ -110,6 +110,19 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
+def outputs(result: Unmixing) -> str:
+    """Which files hold what the page shows."""
+    maps = ["abundances.tif", "residual.tif"]
+    maps += [] if result.uncertainty is None else ["uncertainty.tif"]
+    spectra = ["endmembers.csv"]
+    spectra += [] if result.endmembers.spread is None else ["endmembers_spread.csv"]
+    listed = f"{', '.join(maps[:-1])} and {maps[-1]}"
+    return (
+        f"The maps are in {listed}, the spectra in {' and '.join(spectra)}, "
+        "everything else in manifest.json."
+    )
+
+
 # --- materials ------------------------------------------------------------------------------------
 
 

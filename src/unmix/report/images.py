@@ -21,6 +21,7 @@ from unmix.output.rasters import georeferencing, to_rgba
 from unmix.plot import member_colour, residual_top, shrink
 from unmix.plot.maps import side_ratio
 from unmix.plot.style import ABUNDANCE, GRID, INK, MASKED, MUTED, RESIDUAL, SHADE
+from unmix.report.sure import largest_sd
 from unmix.types import Unmixing
 
 LEVELS = 255  # colours of a map; one more means masked
@@ -31,11 +32,13 @@ def pictures(result: Unmixing) -> dict[str, Any]:
     """Maps as data addresses with what it takes to show them."""
     maps = np.asarray(result.abundances.values, dtype=float)
     rows, columns, members = maps.shape
-    step = math.ceil(math.sqrt(max(1.0, rows * columns * (members + 5) / PIXELS)))
+    step = math.ceil(math.sqrt(max(1.0, rows * columns * (members + 6) / PIXELS)))
     limit = math.ceil(max(rows, columns) / step)
     small = shrink(maps, limit)
     rmse = np.asarray(result.residual.values[..., 0], dtype=float)
     top = residual_top(rmse)
+    sd = largest_sd(result)
+    sd_top = 1.0 if sd is None else residual_top(sd)
     _, transform = georeferencing(result.abundances)
     return {
         "view": None if result.rgb is None else _rgba_png(shrink(result.rgb, limit)),
@@ -43,6 +46,8 @@ def pictures(result: Unmixing) -> dict[str, Any]:
         "dominant": _dominant_png(small),
         "residual": _map_png(shrink(rmse, limit) / top, RESIDUAL),
         "residual_top": top,
+        "sd": None if sd is None else _map_png(shrink(sd, limit) / sd_top, RESIDUAL),
+        "sd_top": sd_top,
         "masked": bool(np.isnan(maps).any()),
         "aspect": 1 / side_ratio(maps.shape),
         "stretched": not math.isclose(side_ratio(maps.shape), rows / columns),

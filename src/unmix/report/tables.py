@@ -17,12 +17,12 @@ def details(result: Unmixing) -> dict[str, Any]:
     source, pixels = section(result, "input"), section(result, "pixels")
     by = pixels.get("by")
     return {
-        "warnings": _texts(provenance.get("warnings")),
+        "warnings": texts(provenance.get("warnings")),
         "bands_left_out": _left_out(result),
         "pixels_left_out": list(by.items()) if isinstance(by, dict) else [],
         "preparation": _rows(provenance.get("preparation")),
         "files": _rows(source.get("files")),
-        "reading": _texts(source.get("history")),
+        "reading": texts(source.get("history")),
         "source": str(source.get("path") or ""),
         "command": str(provenance.get("command") or ""),
         "parameters": _parameters(result),
@@ -42,7 +42,8 @@ def _k_reason(result: Unmixing) -> str:
     return "" if chosen.get("chosen") == "user" else str(chosen.get("why") or "")
 
 
-def _texts(value: Any) -> list[str]:
+def texts(value: Any) -> list[str]:
+    """A list as text; empty when it is none."""
     return [str(v) for v in value] if isinstance(value, list | tuple) else []
 
 

@@ -10,7 +10,9 @@ import numpy as np
 
 from unmix.plot import noise_level
 from unmix.plot.style import section
+from unmix.report.chosen import NOTHING_LEFT, misfit_of
 from unmix.report.facts import number
+from unmix.report.tables import texts
 from unmix.types import Unmixing
 
 
@@ -22,9 +24,11 @@ class Judgement(NamedTuple):
 
 
 def judgements(result: Unmixing) -> list[Judgement]:
-    """Everything the result's own numbers say about it, doubts first."""
+    """What the run warned of, then what the result's own numbers say about it, doubts first."""
     rules: tuple[Callable[[Unmixing], Iterator[Judgement]], ...] = (
+        _warned,
         _fit,
+        _intervals,
         _outliers,
         _convergence,
         _contrast,
@@ -34,6 +38,11 @@ def judgements(result: Unmixing) -> list[Judgement]:
     )
     found = [judgement for rule in rules for judgement in rule(result)]
     return sorted(found, key=lambda j: ("doubt", "note", "good").index(j.level))
+
+
+def _warned(result: Unmixing) -> Iterator[Judgement]:
+    for text in texts(result.provenance.get("warnings")):
+        yield Judgement("doubt", f"{text[:1].upper()}{text[1:].rstrip('. ')}.")
 
 
 def _fit(result: Unmixing) -> Iterator[Judgement]:
@@ -58,6 +67,15 @@ def _fit(result: Unmixing) -> Iterator[Judgement]:
         text = f"The median residual is {ratio:.1%} of the endmembers' mean brightness"
         more = {"good": ".", "note": ".", "doubt": ": much of the scene is not explained."}
     yield Judgement(level, text + more[level])
+
+
+def _intervals(result: Unmixing) -> Iterator[Judgement]:
+    """Intervals know the noise alone, so a misfit makes them too narrow."""
+    misfit = misfit_of(result)
+    if result.uncertainty is not None and misfit is not None and misfit >= NOTHING_LEFT:
+        text = "The intervals of the abundances count the noise alone, and what stays unexplained "
+        more = f"has {number(misfit)} times its power after averaging: true errors are larger."
+        yield Judgement("doubt", text + more)
 
 
 def _outliers(result: Unmixing) -> Iterator[Judgement]:
