@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from unmix.checks import check_option
 from unmix.extract.reduce import Moments, sample_rows, signal_subspace
+from unmix.origin import find_origin
 from unmix.solve import fcls, nnls, snnls
 
 __all__ = [
@@ -36,6 +37,7 @@ SCALES = ("none", "l2", "max", "shade")
 _SAMPLE = 4000
 _DARKEST = 0.05  # "shade": a pixel darker than this is not brightened further (its noise would be)
 _DIRECTION_SNR = 100.0  # 20 dB: below it a pixel's direction is off by more than 0.1 rad
+_CONE = 3.0  # errors that the origin may be off the signal of a cone
 _MARGIN = 0.98  # held-out error must drop by 2 % before a pixel is given a brightness of its own
 
 
@@ -131,7 +133,9 @@ def choose_scale(
     fits noise; one that the scene needs predicts better. With endmembers E the fits are FCLS and
     NNLS. Without, they are the affine hull and the linear span that K endmembers would have (K − 1
     components around the mean, K through the origin), from one half of the pixels, tried on the
-    other: no endmember estimate, good or bad, enters.
+    other: no endmember estimate, good or bad, enters. Where the origin lies decides as well, as
+    long as the signal has no more dimensions than K members could fill: in noise a free brightness
+    predicts little better, but it makes a cone of the pixels (`unmix.origin`).
 
     Parameters
     ----------
@@ -165,6 +169,17 @@ def choose_scale(
         "fits": "affine hull, linear span" if E is None else "FCLS, NNLS",
         "pixels": len(pixels),
     }
+    if E is None:
+        origin = find_origin(X, seed)
+        away = origin.distance / max(origin.error, 1e-12)
+        evidence |= {"origin": away, "components": origin.components}
+        if origin.components <= 3 * (n + n * (n + 1) // 2) // 2:
+            if origin.components >= n and away < _CONE:
+                why = f"the pixels make a cone: the origin is {away:.1f} errors off their signal"
+                return ScaleChoice("shade", why, evidence)
+            if away > 2 * _CONE:
+                why = f"the origin is {away:.1f} errors off the pixels' signal: they make no cone"
+                return ScaleChoice("none", why, evidence)
     change = f"{abs(1 - ratio):.0%} {'less' if ratio < 1 else 'more'} error"
     if ratio < _MARGIN:
         why = f"bands left out are predicted with {change} when pixels differ in brightness"

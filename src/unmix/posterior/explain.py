@@ -3,17 +3,15 @@ r"""A scene explained blind: endmembers, mixing surface and noise, chosen by lik
 From two extractions, the largest simplex of the pixels and of their directions, every mixing
 surface is fitted; kept is the one of the largest
 
-    η log p(Y) − √P max(√P log N, N / 120),   N = η n d,
+    η log p(Y) − max(P log N, P^¾ N / 150),   N = η n d,
 
 P being the number of constants and η the mean share of the noise that denoising has left: pixels
 that were averaged are not independent, and their log-likelihoods count for as much less. The flat
 prior on each face is only roughly right, and constants make up for a little of that, the more the
 more they are: the second price is what they gained at most where mixing was linear. An exponent
 that ends at a bound of its range is no candidate, nor is a bent one for a scene of more
-components than any could fill.
-
-The sizes c_k of the endmembers of a scene with shade, which no pixel's brightness can tell, are
-those with which the brightness s_i = Σ_k t_i b_ik / c_k varies least, in the logarithm.
+components than any could fill. A surface that does worse than the linear one from the first
+extraction is not tried from the second.
 """
 
 from __future__ import annotations
@@ -24,7 +22,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 from unmix.checks import InputError
 from unmix.extract.nfindr import nfindr
@@ -33,14 +30,14 @@ from unmix.posterior.fit import Fit, fit, misfit
 from unmix.posterior.observe import Lens, View
 from unmix.posterior.surfaces import SURFACES, most_components, surface_of
 
-__all__ = ["Candidate", "Explanation", "explain", "sizes"]
+__all__ = ["Candidate", "Explanation", "explain"]
 
 Array = NDArray[np.float64]
 
 _FITTED = 10_000  # pixels the endmembers are fitted on
 _COMPARED = 4000  # pixels the candidates are compared on
-_DOUBT = 1 / 120  # nats a number observed that constants have to gain, times the root of how many
-_FEW = 2000  # pixels the sizes are found on
+_DOUBT = 1 / 150  # nats a number observed that a constant has to gain
+_CLOSE = 3e-4  # nats a number observed: candidates are compared no closer
 _ALIKE = 0.01  # share of the score by which an answer may be worse and still fit alike
 
 
@@ -140,11 +137,16 @@ def explain(
     else:
         starts = {"given": lens.onto(E)[0]}
     found: list[Candidate] = []
+    plain = -np.inf
     for i, kind in enumerate(surfaces):
         for j, (name, start) in enumerate(starts.items()):
+            if j and kind != "linear" and -np.inf < found[-1].score < plain:
+                continue
             found.append(_candidate(lens, Y, noise, name, start, kind, E is not None))
             if progress is not None:
                 progress((i * len(starts) + j + 1) / (len(starts) * len(surfaces)))
+        if kind == "linear":
+            plain = max(c.score for c in found)
         if kind == "linear" and Y.shape[1] > most_components(n_members):
             break
     found.sort(key=lambda c: -c.score)
@@ -167,13 +169,13 @@ def _candidate(
     surface = surface_of(kind, len(start))
     try:
         V = surface.vertices(start) if known else start
-        done = fit(Y, lens.white, V, surface, noise=noise, fixed=known)
+        done = fit(Y, lens.white, V, surface, noise=noise, fixed=known, tol=_CLOSE * Y.size)
     except (FloatingPointError, np.linalg.LinAlgError):
         return Candidate(name, kind, None, -np.inf)
     share = min(lens.ratio, 1.0)
     N = max(share * Y.size, 2.0)
     P = len(surface.theta)
-    price = max(P * np.log(N), np.sqrt(P) * _DOUBT * N)
+    price = max(P * np.log(N), P**0.75 * _DOUBT * N)
     if (
         kind == "post-nonlinear"
         and not ((surface.low < done.surface.theta) & (done.surface.theta < surface.high)).all()
@@ -197,32 +199,3 @@ def _starts(lens: Lens, Y: Array, n: int, seed: int) -> dict[str, Array]:
     if not found:
         raise InputError(f"n_endmembers: the pixels do not span {n} members; give fewer")
     return found
-
-
-def sizes(b: Array, brightness: Array) -> Array:
-    """Sizes c (member,), median 1, with which log Σ_k t_i b_ik / c_k varies least.
-
-    >>> rng = np.random.default_rng(0)
-    >>> a, c = rng.dirichlet(np.ones(3), 500), np.array([0.5, 1.0, 2.0])
-    >>> b = a * c / (a * c).sum(axis=1, keepdims=True)
-    >>> sizes(b, rng.uniform(0.9, 1.1, 500) * (a * c).sum(axis=1)).round(1)
-    array([0.5, 1. , 2. ])
-    """
-    rows = sample_rows(len(b), _FEW, 0)
-    tb = np.maximum(b[rows] * brightness[rows][:, None], 1e-9)
-
-    def spread(q: Array) -> tuple[float, Array]:
-        w = tb * np.exp(-q)
-        s = w.sum(axis=1)
-        log = np.log(s)
-        log -= log.mean()
-        slope = -w / s[:, None]
-        return float((log**2).mean()), 2 * (log[:, None] * (slope - slope.mean(axis=0))).mean(
-            axis=0
-        )
-
-    found = minimize(spread, np.zeros(tb.shape[1]), jac=True, method="L-BFGS-B",
-                     bounds=[(-4.0, 4.0)] * tb.shape[1])  # fmt: skip
-    c = np.exp(found.x)
-    out: Array = c / np.median(c)
-    return out

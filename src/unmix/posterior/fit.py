@@ -12,7 +12,8 @@ noise than there is, to get out of bad starts, and are EM's: a linear least-squa
 vertices, and for θ a Gauss-Newton step in which a pixel speaks only across its face. Then
 x ← x + B⁻¹ Σ s_i, with the information B = Σ s_i s_iᵀ (Berndt, Hall, Hall & Hausman), damped until
 the likelihood rises. EM creeps where noise is a few percent of the simplex, since what it holds to
-be known of a pixel is not; B knows. x includes the log-shares of the faces, whose slopes are p(S | y) − π_S.
+be known of a pixel is not; B knows. x includes the log-shares of the faces, whose slopes are
+p(S | y) − π_S.
 
 References
 ----------
@@ -44,7 +45,7 @@ _FLOOR = 1e-5  # least share of a face
 _LARGEST = 2.0  # largest change of a log-share in a step
 _STRIDE = 0.15  # largest change of a constant in a step, in units of its prior's spread
 _TINY = 0.003  # change of a constant that its slope is taken over
-_FEW = 1000  # pixels that slope is taken on
+_FEW = 600  # pixels that slope is taken on
 _GAIN = 0.05  # of the log-likelihood: a step that promises less is not made
 _DAMPING = (1e-6, 1e-2, 1e6)  # least, first and most, in units of the information
 

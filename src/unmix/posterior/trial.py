@@ -8,9 +8,8 @@ from the truth (a parametric bootstrap):
     x ← x̂ − (x̂' − x̂).
 
 The flat prior on each face draws the simplex in where a scene has few pixels near a face; this
-takes most of that out. What errors abundances of the scene made have, in units of the standard
-deviations given for them, says by how much intervals are too narrow: `widened` is their 90 %
-quantile over that of a Gaussian, at least 1.
+takes most of that out. What errors abundances of the scene made have says by how much intervals are
+too narrow: ρ is added to the standard deviations with which 90 % of them are inside.
 
 References
 ----------
@@ -27,7 +26,7 @@ from numpy.typing import NDArray
 from unmix.extract.reduce import sample_rows
 from unmix.metrics import align
 from unmix.posterior.explain import Explanation
-from unmix.posterior.faces import Posterior
+from unmix.posterior.faces import Posterior, faces_of
 from unmix.posterior.fit import Fit, abundances_of, fit
 from unmix.posterior.observe import Lens, View
 
@@ -37,10 +36,9 @@ Array = NDArray[np.float64]
 
 _PIXELS = 40_000  # of the scene made
 _FITTED = 10_000  # pixels it is fitted on
-_FLAT = 0.5  # share of the abundances of a flat prior in the maps: the scene's own have no zeros
+_DENSE = 0.5  # share of a flat prior's abundances in the second of the scenes made
 _NINETY = 1.6449
-_SMALLEST = 1e-4  # standard deviations below this are not compared
-_WIDEST = 4.0
+_MOST = 0.1  # largest ρ
 _STEPS = 20  # of the fit of the scene made
 
 
@@ -54,13 +52,13 @@ class Trial:
         The fit, corrected.
     alternatives : ndarray, shape (answer, member, band)
         Endmembers that were not chosen: of the uncorrected fit and of other starts.
-    widened : float
-        Factor of the standard deviations.
+    hidden : float
+        ρ: what standard deviations leave out, √(sd² + ρ²).
     """
 
     best: Fit
     alternatives: Array
-    widened: float
+    hidden: float
 
 
 def trial(
@@ -82,20 +80,22 @@ def trial(
     alternatives = np.stack([first, *(E[align(E_est=E, E_true=first)] for E in rest)])
     part, shape = _part(view, image)
     try:
-        seen, A = _scene(lens, View(*(values[part] for values in astuple(view))), best, shape, seed)
+        made = _Maker(lens, View(*(values[part] for values in astuple(view))), best, shape, seed)
+        seen, A, _ = made.like_the_scene()
         few = sample_rows(len(A), _FITTED, seed)
         again = fit(
             seen.Y[few], lens.white, best.vertices, best.surface, noise=seen.noise[few],
             max_iter=_STEPS, fixed=known, after=best,
         )  # fmt: skip
+        found_again = _posterior(seen, lens, again)
     except (FloatingPointError, np.linalg.LinAlgError):
-        return Trial(best, alternatives, 1.0)
-    now = _posterior(seen, lens, best)
+        return Trial(best, alternatives, 0.0)
     surface = best.surface.moved(2 * best.surface.theta - again.surface.theta)
     vertices = 2 * best.vertices - again.vertices
     if known:
         vertices = surface.vertices(best.surface.endmembers(best.vertices))
-    return Trial(replace(best, vertices=vertices, surface=surface), alternatives, _widening(now, A))
+    better = replace(best, vertices=vertices, surface=surface)
+    return Trial(better, alternatives, _hidden(found_again, A))
 
 
 def _part(view: View, image: tuple[int, int] | None) -> tuple[slice, tuple[int, int] | None]:
@@ -106,36 +106,69 @@ def _part(view: View, image: tuple[int, int] | None) -> tuple[slice, tuple[int, 
     return slice(0, rows * image[1]), (rows, image[1])
 
 
-def _posterior(view: View, lens: Lens, fitted: Fit, log_shares: Array | None = None) -> Posterior:
-    shares = fitted.log_shares if log_shares is None else log_shares
-    return abundances_of(
-        view.Y, lens.white, fitted.vertices, fitted.surface, shares, view.noise, n_steps=4
-    )
+@dataclass(frozen=True, eq=False)
+class _Maker:
+    """Makes scenes from an answer."""
+
+    lens: Lens
+    view: View
+    best: Fit
+    image: tuple[int, int] | None
+    seed: int
+
+    def like_the_scene(self) -> tuple[View, Array, Posterior]:
+        """A scene made, its abundances (pixel, member), and what is found of them.
+
+        Posterior means have more zeros than the abundances they are of, those under a flat prior
+        fewer; maps between the two are taken with which the posterior finds as many members a pixel
+        as in the scene itself.
+        """
+        sparse = self._posterior(self.view)
+        flat = np.full(len(self.best.log_shares), -30.0)
+        flat[-1] = 0.0
+        dense = self._posterior(self.view, flat)
+
+        def made(share: float) -> tuple[View, Array, Posterior]:
+            A = np.maximum((1 - share) * sparse.mean + share * dense.mean, 0)
+            A /= A.sum(axis=1, keepdims=True)
+            seen = self._seen(A)
+            return seen, A, self._posterior(seen)
+
+        low, high, aim = (self._members(p) for p in (made(0.0)[2], made(_DENSE)[2], sparse))
+        share = _DENSE * (aim - low) / max(high - low, 1e-9)
+        return made(float(np.clip(share, 0, 1)))
+
+    def _members(self, found: Posterior) -> float:
+        """Mean number of members in a pixel."""
+        return float((found.on @ faces_of(found.mean.shape[1]).sizes).mean())
+
+    def _posterior(self, view: View, log_shares: Array | None = None) -> Posterior:
+        return _posterior(view, self.lens, self.best, log_shares)
+
+    def _seen(self, A: Array) -> View:
+        """Mixtures of abundances with noise, through the lens."""
+        lens, t = self.lens, self.view.brightness
+        Z = self.best.surface.at(A, self.best.vertices, lens.white)
+        noise = np.random.default_rng((self.seed, 1)).standard_normal(Z.shape) / lens.white.left
+        if lens.scale == "shade":
+            Z = Z * t[:, None] + noise
+        else:
+            Z = Z + noise * np.sqrt(self.view.noise)[:, None]
+        return lens.level(lens.cleaned(Z, self.image), t * lens.unit)
 
 
-def _scene(
-    lens: Lens, view: View, best: Fit, image: tuple[int, int] | None, seed: int
-) -> tuple[View, Array]:
-    """The scene made, as the lens sees it, and its abundances (pixel, member)."""
-    flat = np.full(len(best.log_shares), -30.0)
-    flat[-1] = 0.0
-    A = (1 - _FLAT) * _posterior(view, lens, best).mean
-    A = np.maximum(A + _FLAT * _posterior(view, lens, best, flat).mean, 0)
-    A /= A.sum(axis=1, keepdims=True)
-    clean = best.surface.at(A, best.vertices, lens.white)
-    noise = np.random.default_rng((seed, 1)).standard_normal(clean.shape) / lens.white.left
-    t = view.brightness[:, None]
-    if lens.scale == "shade":
-        Z = clean * t + noise
-        size = np.ones(len(A))
-    else:
-        Z = clean + noise * np.sqrt(view.noise)[:, None]
-        size = view.brightness * lens.unit
-    return lens.level(lens.cleaned(Z, image), size), A
+def _posterior(view: View, lens: Lens, by: Fit, log_shares: Array | None = None) -> Posterior:
+    shares = by.log_shares if log_shares is None else log_shares
+    return abundances_of(view.Y, lens.white, by.vertices, by.surface, shares, view.noise, n_steps=4)
 
 
-def _widening(seen: Posterior, A: Array) -> float:
-    """90 % quantile of the errors in standard deviations, over a Gaussian's."""
-    sd = np.sqrt(np.diagonal(seen.covariance, axis1=1, axis2=2))
-    z = np.quantile(np.abs(seen.mean - A) / np.maximum(sd, _SMALLEST), 0.9)
-    return float(np.clip(z / _NINETY, 1.0, _WIDEST))
+def _hidden(found: Posterior, A: Array) -> float:
+    """The ρ with which 90 % of the errors are within 1.645 √(sd² + ρ²), by bisection."""
+    variance = np.diagonal(found.covariance, axis1=1, axis2=2)
+    error = (found.mean - A) ** 2 / _NINETY**2
+    low, high = 0.0, _MOST
+    for _ in range(30):
+        middle = (low + high) / 2
+        inside = (error <= variance + middle**2).mean()
+        low, high = (low, middle) if inside >= 0.9 else (middle, high)
+    return high
