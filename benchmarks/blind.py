@@ -2,10 +2,10 @@
 
     python benchmarks/blind.py DATA [--seeds 5] [--only gaussian] [--methods cresdae,sisal-fcls]
 
-Two families of the nine scenes (3 models × 10, 20, 30 dB, 100 × 100 pixels): smooth Gaussian fields,
-and windows of the published Urban maps; each with the five Urban spectra and with five of USGS. Then
-scenes without pure pixels (no share above 0.8, 25 dB) and with brightness from 0.35 to 1.3. Only K
-is given, with brightness also `scale="auto"`. The oracle is FCLS with the true endmembers. A line a
+Two families of the nine scenes (3 models × 10, 20, 30 dB, 100 × 100 pixels): smooth Gaussian
+fields, and windows of the published Urban maps; each with the five Urban spectra and with five of
+USGS. Then scenes without pure pixels (no share above 0.8, 25 dB) and with brightness from 0.35 to
+1.3. Only K is given, with brightness also `scale="auto"`. The oracle is FCLS with the true endmembers. A line a
 run goes to benchmarks/results/blind.jsonl, what is there is not run again; means are printed.
 """
 
@@ -82,7 +82,7 @@ def main() -> None:
 def scenes(data: Path, seed: int) -> Iterator[Scene]:
     """All of a seed, made when asked for."""
     crop = read_urban_crop(data, 5)
-    urban = Endmembers(crop.E, crop.wavelengths, crop.names, "Urban")
+    urban = Endmembers(crop.E, crop.wavelength, crop.names, "Urban")
     for library, E in (("Urban", urban), ("USGS", read_usgs(data, USGS))):
         maps = {"gaussian": None, "urban maps": window(data, seed)}
         common = {
@@ -148,7 +148,8 @@ def run(scene: Scene, method: str, seed: int) -> dict[str, Any]:
 
 def means(rows: list[dict[str, Any]]) -> Iterator[str]:
     """Means over scenes, with the spread over seeds, a family and library a line."""
-    yield "| method | family | library | seeds | RMSE | /oracle | worst | SAD | SID | member SAD | 90 % | s |"
+    columns = "method family library seeds RMSE /oracle worst SAD SID member-SAD 90% s"
+    yield f"| {' | '.join(columns.split())} |"
     yield "|---|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|"
     for key in dict.fromkeys((r["method"], r["family"], r["library"]) for r in rows):
         part = [r for r in rows if (r["method"], r["family"], r["library"]) == key]

@@ -40,7 +40,9 @@ Count = Annotated[
 Spectra = Annotated[
     Path | None, typer.Option("--endmembers", help="Known spectra: CSV, .sli, ECOSTRESS, .mat.")
 ]
-Method = Annotated[str | None, typer.Option("--method", help="See unmix methods.")]
+Method = Annotated[
+    str | None, typer.Option("--method", help="See unmix methods. [default: cresdae]")
+]
 Scale = Annotated[str, typer.Option("--scale", help="Brightness: auto, none, l2, max, shade.")]
 Mask = Annotated[Path | None, typer.Option("--mask", help="Raster; not 0 leaves the pixel out.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
@@ -95,7 +97,7 @@ def train(
     out: Annotated[Path, typer.Option("-o", "--out", metavar="MODEL", help="Folder to write.")],
     n_endmembers: Count = None,
     endmembers: Spectra = None,
-    method: Method = "cresdae",
+    method: Method = None,
     scale: Scale = "auto",
     drop_bands: DropBands = None,
     water_windows: WaterWindows = None,
@@ -136,12 +138,15 @@ def apply(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder made by unmix train.")],
     scene: Scene,
     out: Out,
+    finetune: Annotated[
+        bool, typer.Option("--finetune", help="Fit the model to the scene first, from what it has.")
+    ] = False,
     mask: Mask = None,
     variable: Variable = None,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
-    """Unmix a scene with a trained model."""
+    """Unmix a scene with a trained model; the model itself stays as it is."""
     from unmix.output import check_out
     from unmix.pipeline.model import apply_model
     from unmix.scene import open_scene
@@ -149,7 +154,7 @@ def apply(
     check_out(out, overwrite)
     with progress(json) as tell:
         opened = open_scene(scene, variable=variable)
-        result = apply_model(model, opened, mask=read_mask(mask), progress=tell)
+        result = apply_model(model, opened, mask=read_mask(mask), finetune=finetune, progress=tell)
     finish(result, out, overwrite, json)
 
 

@@ -23,7 +23,7 @@ from unmix.extract.edaa import archetypes, near
 from unmix.metrics import align
 from unmix.scaling import abundances
 
-__all__ = ["knee", "members"]
+__all__ = ["knee", "members", "recentre"]
 
 Array = NDArray[np.float64]
 
@@ -31,6 +31,7 @@ _BINS = 20  # of brightness, equally full
 _TURNS = 30  # of the reweighted fit, whose errors are then those of logarithms
 _RUNS = 20
 _PIXELS = 20_000  # archetypes are found on
+_THERE = 0.5  # abundance that some pixel has of a member that is in a scene
 _PURE = 8  # power of the abundance in a member's mean
 
 
@@ -95,6 +96,29 @@ def members(
         other = _found(X, n, 0.0, n_members, scale, seed)
         best = min((best, other), key=lambda found: _misfit(X, n, c, found[0]))
     return best
+
+
+def recentre(X: NDArray[np.floating], E: NDArray[np.floating], scale: str) -> Array:
+    """Members E (member, band) brought to the typical spectra of other pixels X (pixel, band).
+
+    One step of the mean that ends `members`, from any start; a member that no pixel holds more than
+    half of stays as it is. Sizes as `members` has them: with a scale other than "none" every
+    maximum is 1.
+
+    >>> rng = np.random.default_rng(0)
+    >>> E = rng.uniform(0.2, 1, (3, 30))
+    >>> X = rng.dirichlet(np.full(3, 0.2), 2000) @ E
+    >>> found = recentre(X, E + 0.05 * rng.standard_normal(E.shape), "none")
+    >>> bool(np.abs(found - E).max() < 0.03)
+    True
+    """
+    n = np.linalg.norm(X, axis=1, keepdims=True) if scale != "none" else np.ones((len(X), 1))
+    start: Array = np.asarray(E, np.float64)
+    if scale != "none":
+        start = start / np.maximum(start.max(axis=1, keepdims=True), 1e-12)
+    A, _ = abundances(X, start.astype(X.dtype), "none" if scale == "none" else "shade")
+    there = (A.max(axis=0) > _THERE)[:, None]
+    return np.where(there, _typical(X, n, start, scale), start)
 
 
 def _found(

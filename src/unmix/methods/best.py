@@ -10,11 +10,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from unmix.checks import InputError
 from unmix.denoise import Whitening, halo_of
-from unmix.extract.variable import members
+from unmix.extract.variable import members, recentre
 from unmix.methods.base import Unmixer
-from unmix.posterior.explain import Explanation, explain, sizes
+from unmix.methods.finetune import explain_again, moved
+from unmix.posterior.explain import Explanation, explain
 from unmix.posterior.fit import abundances_of
 from unmix.posterior.observe import Lens, View, focus
+from unmix.posterior.sizes import sizes
 from unmix.posterior.surfaces import Surface, surface_of
 from unmix.posterior.trial import Trial, trial
 from unmix.scaling import abundances
@@ -41,6 +43,11 @@ class Best(Unmixer):
     scale: str
     endmembers_: Any
     alternatives_: Array
+    surface_: str
+    theta_: Array
+    vertices_: Array
+    sizes_: Array
+    hidden_: float
     progress: Callable[[float], Any] | None
 
     def _fit_best(self, X: ArrayLike) -> Any:
@@ -56,7 +63,7 @@ class Best(Unmixer):
             self._fit_typical(pixels, image, n, E, found)
         else:
             tried = trial(lens, view, found, image, seed=self.seed, known=E is not None)
-            self._fit_surface(lens, view, found, tried, E)
+            self._fit_surface(lens, view, tried, image, E)
         best = found.best
         self.evidence_: dict[str, Any] = {
             "surface": str(self.surface_),
@@ -66,7 +73,7 @@ class Best(Unmixer):
             "noise_left": round(lens.ratio, 4) if lens.denoises else 1.0,
             "components": int(lens.white.axes.shape[1]),
             "alternatives": len(self.alternatives_),
-            "widened": round(float(self.widened_), 3),
+            "hidden_sd": round(float(self.hidden_), 5),
         }
         self.history_ = {"log_likelihood": [float(v) for v in best.history]}
         self.n_iter_ = best.n_iter
@@ -82,7 +89,12 @@ class Best(Unmixer):
     # --- one spectrum a material ----------------------------------------------------------------
 
     def _fit_surface(
-        self, lens: Lens, view: View, found: Explanation, tried: Trial, E: Pixels | None
+        self,
+        lens: Lens,
+        view: View,
+        tried: Trial,
+        image: tuple[int, int] | None,
+        E: Pixels | None,
     ) -> None:
         """Everything `transform` needs, as arrays a model file can hold."""
         best = tried.best
@@ -92,11 +104,11 @@ class Best(Unmixer):
         self.slope_, self.middle_ = lens.slope, lens.middle
         self.surface_, self.theta_ = best.surface.name, best.surface.theta
         self.vertices_, self.log_shares_ = best.vertices, best.log_shares
-        self.widened_ = tried.widened
+        self.hidden_ = tried.hidden
         if E is not None:
             self.sizes_ = np.asarray(lens.onto(E)[1], np.float64)
         elif self.scale == "shade":
-            self.sizes_ = sizes(found.best.mean, view.brightness[found.rows])
+            self.sizes_ = sizes(lens, view, best, image, self.seed)
         else:
             self.sizes_ = np.ones(len(best.vertices))
         unit = self.sizes_[:, None] if self.scale == "shade" else self.level_
@@ -137,7 +149,7 @@ class Best(Unmixer):
             variance /= (self.sizes_ * total) ** 2
             mean = weights / total
         mean = np.maximum(mean, 0)
-        return mean / mean.sum(axis=1, keepdims=True), variance * float(self.widened_) ** 2
+        return mean / mean.sum(axis=1, keepdims=True), variance + float(self.hidden_) ** 2
 
     # --- materials that vary --------------------------------------------------------------------
 
@@ -150,7 +162,7 @@ class Best(Unmixer):
         found: Explanation,
     ) -> None:
         """Typical spectra, exact abundances, and how far runs that fit alike differ."""
-        self.surface_, self.theta_, self.widened_ = TYPICAL, np.zeros(0), 1.0
+        self.surface_, self.theta_, self.hidden_ = TYPICAL, np.zeros(0), 0.0
         if E is None:
             typical, every = members(pixels, image, n, self.scale, self.seed)
             _, size = abundances(pixels, typical.astype(pixels.dtype), self.scale)
@@ -172,6 +184,62 @@ class Best(Unmixer):
             other, _ = abundances(pixels, E.astype(pixels.dtype), self.scale)
             variance += (other - A) ** 2 / len(self.alternatives_)
         return A, variance
+
+    # --- another scene ----------------------------------------------------------------------------
+
+    def _finetune_best(self, X: ArrayLike) -> Any:
+        """Fit again to pixels (..., band) of another scene, from the members and the surface found.
+
+        Members keep their order, those that were given their spectra. Where materials vary typical
+        spectra are moved, or take the surface's place.
+        """
+        pixels = self._check_pixels(X, reset=False)
+        image, n, before = _image(X), len(self.endmembers_), self.endmembers_
+        E = None if self.endmembers is None else np.asarray(self.endmembers, np.float64)
+        lens, view = focus(pixels, image, n, self.scale, self.seed)
+        typical = self.surface_ == TYPICAL
+        surface = surface_of("linear", n) if typical else self._surface
+        if typical or E is not None:
+            start = surface.vertices(lens.onto(before)[0])
+        elif self.scale == "shade":
+            start = lens.onto(self.vertices_ * self.sizes_[:, None])[0]
+        else:
+            start = self.vertices_
+        found = explain_again(
+            lens, view, start, surface, known=E is not None, typical=typical, seed=self.seed,
+            progress=self._tell,
+        )  # fmt: skip
+        if not typical and found.misfit <= _VARIES:
+            tried = trial(lens, view, found, image, seed=self.seed, known=E is not None)
+            self._fit_surface(lens, view, tried, image, E)
+        else:
+            self.surface_, self.theta_, self.hidden_ = TYPICAL, np.zeros(0), 0.0
+            if E is None:
+                every = np.stack([recentre(pixels, S, self.scale) for S in self.alternatives_])
+                self.endmembers_ = recentre(pixels, before, self.scale)
+                self.alternatives_ = every
+                if self.scale != "none":
+                    size = abundances(pixels, self.endmembers_.astype(pixels.dtype), self.scale)[1]
+                    self.endmembers_ = self.endmembers_ * float(np.median(size))
+                    self.alternatives_ = every * float(np.median(size))
+            self.status_ = "Typical spectra of the model, moved to those of this scene."
+        self.evidence_ = {
+            **self.evidence_,
+            "surface": str(self.surface_),
+            "constants": [round(float(v), 6) for v in self.theta_],
+            "candidates": [candidate.record() for candidate in found.candidates],
+            "misfit": round(found.misfit, 4),
+            "noise_left": round(lens.ratio, 4) if lens.denoises else 1.0,
+            "components": int(lens.white.axes.shape[1]),
+            "alternatives": len(self.alternatives_),
+            "hidden_sd": round(float(self.hidden_), 5),
+        }
+        self.history_ = {"log_likelihood": [float(v) for v in found.best.history]}
+        self.n_iter_ = found.best.n_iter
+        self.endmembers_ = self.endmembers_.astype(before.dtype)
+        self.spread_ = self._spread().astype(before.dtype)
+        self.warnings_ = (*self._warnings(found), *moved(self.endmembers_, before, _APART))
+        return self
 
     # --- abundances -----------------------------------------------------------------------------
 

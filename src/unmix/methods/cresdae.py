@@ -14,8 +14,10 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from unmix.checks import InputError, check_option, check_seed
-from unmix.methods.best import HALO, Best
+from unmix.information import band_information
+from unmix.methods.best import HALO, TYPICAL, Best
 from unmix.methods.network import Image, NetworkUnmixer, Recipe, check_weights, check_whole
+from unmix.posterior.faces import faces_of
 from unmix.scaling import abundances
 
 if TYPE_CHECKING:
@@ -184,6 +186,38 @@ class CResDAE(NetworkUnmixer, Best):
             self._fit_best(X)
         return self
 
+    def finetune(self, X: ArrayLike, epochs: int | None = None) -> CResDAE:
+        """Go on from what was learned, on pixels (..., band) of these or other scenes.
+
+        "best" fits endmembers and the surface's constants again, from those at hand, and measures
+        noise and how far to trust the answer anew; members keep their order. "paper" goes on
+        training for `epochs`.
+
+        Raises
+        ------
+        InputError
+            Another number of bands, `epochs` out of range or without a network, or pixels in which
+            the members cannot be told apart.
+        """
+        check_is_fitted(self)
+        if self.preset == "paper":
+            super().finetune(X, epochs)
+        elif epochs is not None:
+            raise InputError("epochs: belongs to the published recipe (preset='paper'); leave out")
+        else:
+            self._finetune_best(X)
+        return self
+
+    @property
+    def band_information(self) -> NDArray[np.float64] | None:
+        """Share of the information on abundances (band,) that each band carries; sums to 1.
+
+        See `unmix.information`; at the mean abundances that the shares of the faces say. Noise
+        counts as far as it limits the answer: not where materials vary by more. None for "paper".
+        """
+        check_is_fitted(self)
+        return self._information() if self.preset == "best" else None
+
     def transform(self, X: ArrayLike) -> NDArray[np.floating]:
         """Abundances (..., member) on the simplex, in X's float type."""
         check_is_fitted(self)
@@ -229,9 +263,24 @@ class CResDAE(NetworkUnmixer, Best):
         dtype = a.dtype if a.dtype in (np.float32, np.float64) else np.float64
         return spectra.reshape(*a.shape[:-1], -1).astype(dtype, copy=False)
 
+    def _information(self) -> NDArray[np.float64]:
+        """`band_information` of a fitted "best"."""
+        n, free = len(self.endmembers_), self.scale != "none"
+        if self.surface_ == TYPICAL:
+            return band_information(self.endmembers_, np.full(n, 1 / n), free=free)
+        E = self.endmembers_ / (1.0 if self.scale == "shade" else self.level_)
+        faces, mean = faces_of(n), np.zeros(n)
+        for members, size, log in zip(*faces, self.log_shares_, strict=True):
+            mean[members[:size]] += np.exp(log) / size
+        return band_information(
+            E, mean / mean.sum(), surface=self._surface, sigma=self.sigma_, free=free
+        )
+
     def _check_unused(self) -> None:
         """The keywords of the published recipe are an error where nothing is trained by it."""
         shared = ("n_endmembers", "endmembers", "preset", "scale", "seed", "device", "progress")
+        if self.device == "cuda":
+            raise InputError("device: preset 'best' does not use a GPU; leave it out")
         for name, parameter in signature(type(self)).parameters.items():
             if name not in shared and getattr(self, name) != parameter.default:
                 raise InputError(f"{name}: belongs to the published recipe; add preset='paper'")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from unmix.checks import InputError
+from unmix.extract.reduce import sample_rows
 from unmix.pipeline import assemble, decide
 from unmix.pipeline.checkpoint import check_free, load_model, model_info, save_model
 from unmix.pipeline.ready import Ready, as_scene, band_values, make_ready, prepared_with
@@ -28,6 +29,8 @@ __all__ = ["apply_model", "train_model"]
 
 _SAME_BAND = 1.0  # nm: band centres no farther apart are the same band
 _TRIED = 1000  # pixels on which a model must work before it is kept
+_LEAST = 1e-3  # rad: angles below are as good as none
+_FARTHER = 2.0  # times as far from the model's mixtures: the scene is another kind of scene
 
 
 def train_model(
@@ -36,7 +39,7 @@ def train_model(
     *,
     n_endmembers: int | None = None,
     endmembers: Endmembers | ArrayLike | str | Path | None = None,
-    method: str | None = "cresdae",
+    method: str | None = None,
     scale: str = "auto",
     seed: int = 0,
     device: str = "auto",
@@ -67,7 +70,7 @@ def train_model(
         ready, stage, n_endmembers=n_endmembers, method=method, scale=scale, seed=seed,
         device=device, parameters=parameters,
     )  # fmt: skip
-    _check_works(estimator, ready.X[:_TRIED])
+    angle = _tried(estimator, ready.X[sample_rows(len(ready.X), _TRIED, seed)])
     prepared = ready.preparation
     save_model(
         estimator,
@@ -79,6 +82,7 @@ def train_model(
             "n_bands": prepared.n_bands,
             "kept": prepared.kept.tolist(),
             "smooth": prepared.smooth,
+            "angle_rad": angle,
         },
         overwrite=overwrite,
     )
@@ -90,17 +94,20 @@ def apply_model(
     scene: xr.DataArray | str | Path,
     *,
     mask: ArrayLike | None = None,
+    finetune: bool = False,
     progress: Progress | None = None,
 ) -> Unmixing:
     """Unmix a scene with a model that `train_model` wrote.
 
     The scene must have the model's bands: centres within 1 nm where both have wavelengths, the
-    same number of bands otherwise.
+    same number of bands otherwise. With `finetune` the model is first fitted to the scene, from
+    what it holds; its members keep their order and names, and the model file stays as it is.
 
     Raises
     ------
     InputError
-        No usable model, a band of it that the scene lacks, or a scene that cannot be used.
+        No usable model, a band of it that the scene lacks, a scene that cannot be used, or
+        `finetune` for a method that has nothing to go on from.
     """
     card, estimator = model_info(model), load_model(model)
     data = as_scene(scene)
@@ -109,22 +116,52 @@ def apply_model(
         ready = _ready_for(card, estimator.n_features_in_, data, mask)
     with stage("noise"):
         noise = decide.noise(ready.X, estimator.seed)
+    if finetune:
+        with stage("fit") as tell:
+            _finetune(estimator, card["method"], ready, tell)
     trained = f"the model was trained so ({Path(model).name})"
+    about = assemble.describe(estimator, card["method"])
     decisions = {
-        "method": assemble.describe(estimator, card["method"]) | {"model": str(model)},
+        "method": about | {"model": str(model), "finetuned": finetune},
         "scale": {"mode": estimator.scale, "chosen": "model", "why": trained, "evidence": {}},
         "n_endmembers": {"k": len(estimator.endmembers_), "chosen": "model", "why": trained},
         "noise": noise,
     }
     names = tuple(card["names"] or ())
-    return solve(ready, estimator, decisions, stage, seed=estimator.seed, names=names)
+    result = solve(ready, estimator, decisions, stage, seed=estimator.seed, names=names)
+    found = [*result.provenance["warnings"], *_farther(card, result, finetune)]
+    return replace(result, provenance={**result.provenance, "warnings": found})
 
 
-def _check_works(estimator: Unmixer, X: NDArray[np.floating]) -> None:
-    """A model is kept only if what it makes of some pixels, and back, is finite."""
+def _finetune(estimator: Unmixer, name: str, ready: Ready, tell: Callable[[float], None]) -> None:
+    """Fit a model to the scene, from what it holds."""
+    if not hasattr(estimator, "finetune"):
+        raise InputError(f"finetune: {name} has nothing to go on from; train on the scene instead")
+    if "progress" in estimator.get_params():
+        estimator.progress = tell
+    estimator.finetune(ready.seen_by(estimator))
+
+
+def _farther(card: Mapping[str, Any], result: Unmixing, finetuned: bool) -> Iterator[str]:
+    """A warning where the pixels are farther from the model's mixtures than those it learned."""
+    there = (card["scene"] or {}).get("angle_rad")
+    here = float(result.residual.sel(quantity="angle").median())
+    if not isinstance(there, float) or not here > _FARTHER * max(there, _LEAST):
+        return
+    remedy = "train on this scene" if finetuned else "try --finetune, or train on this scene"
+    yield (
+        f"pixels are {here / max(there, _LEAST):.1f} times as far from the model's mixtures as "
+        f"those it was trained on (median angle {here:.3f} rad): other materials, light or noise; "
+        f"{remedy}"
+    )
+
+
+def _tried(estimator: Unmixer, X: NDArray[np.floating]) -> float:
+    """Median angle [rad] of some pixels from the model's mixtures; a model must work on them."""
     A = estimator.transform(X)
     if not (np.isfinite(A).all() and np.isfinite(estimator.inverse_transform(A)).all()):
         raise FloatingPointError("the training diverged; lower the learning rates set for it")
+    return float(np.median(assemble.residuals(estimator, X, A, "shade")[:, 1]))
 
 
 def _carried_by(scene: xr.DataArray) -> Endmembers | None:

@@ -5,7 +5,7 @@ scale (0 to 1) and one colourbar for all abundance maps; the colour of an endmem
 everywhere; masked pixels are light grey; names are drawn as they are, never as formulas.
 """
 
-from unmix.plot.curves import band_strip, k_curves, loss_curves, noise_curve
+from unmix.plot.curves import band_strip, information_curve, k_curves, loss_curves, noise_curve
 from unmix.plot.maps import abundance_maps, overview
 from unmix.plot.residual import noise_level, residual_histogram, residual_map, residual_top
 from unmix.plot.spectra import endmember_spectra
@@ -17,6 +17,7 @@ __all__ = [
     "band_strip",
     "endmember_spectra",
     "false_colour",
+    "information_curve",
     "k_curves",
     "loss_curves",
     "member_colour",

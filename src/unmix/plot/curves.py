@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from itertools import pairwise
 from typing import Any
 
@@ -13,7 +14,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from unmix.plot.spectra import runs
+from unmix.plot.spectra import label_room, runs, shade_left_out
 from unmix.plot.style import (
     COLOURS,
     DASHES,
@@ -31,17 +32,26 @@ from unmix.plot.style import (
 )
 from unmix.types import Unmixing
 
+LIKELIHOOD = "log_likelihood"  # name of a history that is no loss
+
 
 def loss_curves(result: Unmixing) -> Figure | None:
-    """Training loss by epoch, a line a term; None where nothing was trained."""
+    """Training loss by epoch, a line a term, or the log-likelihood of a fit by step; None without.
+
+    A fit that took no step has no curve.
+    """
     terms = {str(k): floats(v) for k, v in section(result, "history").items()}
     terms = {k: v for k, v in terms.items() if np.isfinite(v).any()}
     if not terms:
         return None
+    fitted = list(terms) == [LIKELIHOOD]
+    if fitted and len(terms[LIKELIHOOD]) < 2:
+        return None
     figure = Figure(figsize=(10.4, 3.2))
-    axes = curve_axes(inch_axes(figure, 0.75, 0.15, 7.6, 2.5), "epoch", "loss")
+    words = ("step", "log-likelihood") if fitted else ("epoch", "loss")
+    axes = curve_axes(inch_axes(figure, 0.75, 0.15, 7.6, 2.5), *words)
     values = np.concatenate([v[np.isfinite(v)] for v in terms.values()])
-    if values.min() > 0 and values.max() / values.min() > 20:
+    if not fitted and values.min() > 0 and values.max() / values.min() > 20:
         axes.set_yscale("log")
     for i, loss in enumerate(terms.values()):
         mark = "o" if len(loss) == 1 else ""
@@ -49,8 +59,9 @@ def loss_curves(result: Unmixing) -> Figure | None:
         axes.plot(epochs, loss, color=member_colour(i), linewidth=1.5, marker=mark)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.margins(x=0.01)
-    handles = [line_handle(i) for i in range(len(terms))]
-    name_legend(axes, handles, list(terms), 1.5, bbox_to_anchor=(1.01, 1.03))
+    if not fitted:
+        handles = [line_handle(i) for i in range(len(terms))]
+        name_legend(axes, handles, list(terms), 1.5, bbox_to_anchor=(1.01, 1.03))
     return figure
 
 
@@ -99,6 +110,57 @@ def _draw_criterion(axes: Axes, criterion: dict[str, Any], x: Any, y: Any, used:
             fontweight="bold",
             color=COLOURS[4],
         )
+
+
+def information_curve(result: Unmixing) -> Figure | None:
+    """Share of the information on abundances by band [%]; None where no mixing was fitted.
+
+    From the result's own endmembers, mixing, mean abundances and noise, see `unmix.information`.
+    """
+    share, wavelength = information(result), result.endmembers.wavelength
+    if share is None:
+        return None
+    x = np.arange(1.0, len(share) + 1) if wavelength is None else np.asarray(wavelength, float)
+    figure = Figure(figsize=(10.4, 2.7))
+    room = label_room(len(result.endmembers))  # under the spectra, wavelength by wavelength
+    axes = curve_axes(
+        inch_axes(figure, 0.75, 0.15, 9.55 - room, 2.0),
+        "band" if wavelength is None else "wavelength [nm]",
+        "information [%]",
+    )
+    shade_left_out(axes, x, np.isfinite(share))
+    for run in runs(x, np.isfinite(share) & np.isfinite(x)):
+        mark = "o" if len(run) == 1 or len(share) <= 16 else ""
+        values = 100 * share[run]
+        axes.fill_between(x[run], 0, values, color=COLOURS[0], alpha=0.15, linewidth=0)
+        axes.plot(x[run], values, color=COLOURS[0], linewidth=1.4, marker=mark, markersize=3)
+    low, high = np.nanmin(x[np.isfinite(share)]), np.nanmax(x[np.isfinite(share)])
+    axes.set_ylim(bottom=0)
+    axes.set_xlim(low - 0.01 * (high - low), high + 0.01 * (high - low))
+    return figure
+
+
+def information(result: Unmixing) -> NDArray[np.float64] | None:
+    """Share of the information on abundances (band,), NaN in bands left out; None without a fit."""
+    from unmix.information import band_information
+    from unmix.posterior.surfaces import SURFACES, surface_of
+
+    name, E = section(result, "evidence").get("surface"), result.endmembers.spectra
+    maps = np.asarray(result.abundances.values, np.float64)
+    maps = maps[np.isfinite(maps).all(axis=-1)]
+    kept = np.isfinite(E).all(axis=0)
+    if not isinstance(name, str) or not len(maps) or kept.sum() < 2:
+        return None
+    options: dict[str, Any] = {"free": section(result, "scale").get("mode") != "none"}
+    if name in SURFACES:
+        noise = np.maximum(_noise(result)[kept], 1e-6 * np.abs(E[:, kept]).max())
+        options["sigma"] = noise if np.isfinite(noise).all() else None
+        with suppress(ValueError, IndexError):  # constants that do not fit: taken as linear
+            constants = floats(section(result, "evidence").get("constants"))
+            options["surface"] = surface_of(name, len(E), constants)
+    full = np.full(len(kept), np.nan)
+    full[kept] = band_information(E[:, kept], maps.mean(axis=0), **options)
+    return full if np.isfinite(full[kept]).all() else None
 
 
 def noise_curve(result: Unmixing) -> Figure | None:

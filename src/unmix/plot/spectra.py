@@ -23,6 +23,8 @@ from unmix.plot.style import (
 )
 from unmix.types import Endmembers, Unmixing
 
+_LABELLED = 14  # names that find room at the ends of their lines
+
 
 def endmember_spectra(result: Unmixing | Endmembers) -> Figure:
     """Spectra over wavelength; blank where bands were left out, one line a detector.
@@ -42,13 +44,12 @@ def draw_spectra(
     n, wavelength = len(endmembers), endmembers.wavelength
     bands = endmembers.spectra.shape[1]
     x = np.arange(1.0, bands + 1) if wavelength is None else np.asarray(wavelength, dtype=float)
-    labelled = n <= 14
-    room = 2.0 if labelled else 0.1
+    labelled, room = n <= _LABELLED, label_room(n)
     finite = endmembers.spectra[np.isfinite(endmembers.spectra)]
     unit = "reflectance" if finite.size and -0.5 < finite.min() and finite.max() < 2 else "value"
     axes = inch_axes(figure, left + 0.65, top, width - 0.65 - room, height)
     curve_axes(axes, "band" if wavelength is None else "wavelength [nm]", unit)
-    _shade_left_out(axes, x, np.isfinite(endmembers.spectra).any(axis=0))
+    shade_left_out(axes, x, np.isfinite(endmembers.spectra).any(axis=0))
     for i, spectrum in enumerate(endmembers.spectra):
         style = {"color": member_colour(i), "linestyle": DASHES[i // len(COLOURS) % len(DASHES)]}
         for run in runs(x, np.isfinite(spectrum) & np.isfinite(x)):
@@ -61,7 +62,12 @@ def draw_spectra(
     _label_lines(figure, axes, endmembers, x, labelled, (height, room))
 
 
-def _shade_left_out(axes: Axes, x: NDArray[Any], kept: NDArray[np.bool_]) -> None:
+def label_room(n: int) -> float:
+    """Inches to the right of the spectra for the names of their lines."""
+    return 2.0 if n <= _LABELLED else 0.1
+
+
+def shade_left_out(axes: Axes, x: NDArray[Any], kept: NDArray[np.bool_]) -> None:
     """Grey where bands were left out and no other detector's band stands in."""
     for run in runs(x, ~kept & np.isfinite(x)):
         low, high = x[run].min(), x[run].max()
@@ -147,4 +153,4 @@ def _spread(wanted: NDArray[Any], gap: float) -> NDArray[Any]:
 
 def legend_height(n: int) -> float:
     """Inches below the spectra for the names where they are too many for the line ends."""
-    return 0.0 if n <= 14 else 0.3 + 0.19 * math.ceil(n / 4)
+    return 0.0 if n <= _LABELLED else 0.3 + 0.19 * math.ceil(n / 4)

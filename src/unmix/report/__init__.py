@@ -21,11 +21,14 @@ from markupsafe import Markup
 from unmix.plot import (
     band_strip,
     endmember_spectra,
+    information_curve,
     k_curves,
     loss_curves,
     noise_curve,
     residual_histogram,
 )
+from unmix.plot.curves import LIKELIHOOD
+from unmix.plot.style import section
 from unmix.report import chosen, facts, images, sure, tables
 from unmix.report.trust import judgements
 from unmix.types import Unmixing
@@ -102,6 +105,9 @@ def _content(result: Unmixing) -> dict[str, Any]:
         "spectra": images.svg(endmember_spectra(result)),
         "histogram": images.svg(residual_histogram(result)),
         "losses": images.svg(loss_curves(result)),
+        "information": images.svg(information_curve(result)),
+        "weighed": section(result, "evidence").get("surface") in chosen.MEANING,
+        "fitted": list(section(result, "history")) == [LIKELIHOOD],
         "k_curves": images.svg(k_curves(result)),
         "noise": images.svg(noise_curve(result)),
         "band_strip": images.svg(band_strip(result)),
