@@ -5,8 +5,9 @@
 Two families of the nine scenes (3 models × 10, 20, 30 dB, 100 × 100 pixels): smooth Gaussian
 fields, and windows of the published Urban maps; each with the five Urban spectra and with five of
 USGS. Then scenes without pure pixels (no share above 0.8, 25 dB) and with brightness from 0.35 to
-1.3. Only K is given, with brightness also `scale="auto"`. The oracle is FCLS with the true endmembers. A line a
-run goes to benchmarks/results/blind.jsonl, what is there is not run again; means are printed.
+1.3. Only K is given, with brightness also `scale="auto"`. The oracle is FCLS with the true
+endmembers. A line a run goes to benchmarks/results/blind.jsonl, what is there is not run again;
+means are printed.
 """
 
 from __future__ import annotations

@@ -40,6 +40,7 @@ _MOST_FACES = 600
 _PIECE = 256  # pixels whose sums are added up on their own: the same whatever the threads
 _UNLIKELY = 30.0  # faces whose log-density is this far below the best are left out
 _NONE = -1e300
+_NEVER = 1e-7  # probability below which a face is not looked at again
 
 
 class Faces(NamedTuple):
@@ -88,7 +89,13 @@ def faces_of(n_members: int) -> Faces:
 
 
 def posterior(
-    Y: Array, J: Array, offset: Array, faces: Faces, log_shares: Array, variance: Array
+    Y: Array,
+    J: Array,
+    offset: Array,
+    faces: Faces,
+    log_shares: Array,
+    variance: Array,
+    among: Array | None = None,
 ) -> Posterior:
     """Posterior of pixels' abundances.
 
@@ -103,6 +110,8 @@ def posterior(
         log π.
     variance : ndarray, shape (pixel,)
         s² of the noise of every coordinate.
+    among : ndarray, shape (pixel, face), optional
+        Probabilities found before, near by: faces below 1e-7 there are left out.
 
     >>> faces = faces_of(2)
     >>> at = posterior(np.array([[0.5], [0.0]]), np.array([[[0.0], [1.0]]]), np.zeros((1, 1)),
@@ -113,6 +122,7 @@ def posterior(
     n, k = len(Y), J.shape[1]
     mean, covariance, on = np.empty((n, k)), np.empty((n, k, k)), np.empty((n, len(faces.sizes)))
     pieces = -(-n // _PIECE)
+    before = np.ones((1, len(faces.sizes))) if among is None else among
     likelihood = np.zeros(pieces)
 
     def kernel(start: int, stop: int) -> int:
@@ -121,6 +131,7 @@ def posterior(
             local = (J, offset) if len(J) == 1 else (J[rows], offset[rows])
             likelihood[piece] = _posterior(
                 Y[rows], *local, faces.members, faces.sizes, log_shares, variance[rows],
+                before if len(before) == 1 else before[rows],
                 mean[rows], covariance[rows], on[rows],
             )  # fmt: skip
         return 0
@@ -178,10 +189,13 @@ def _invert(G: Any, q: int, inverse: Any, b: Any) -> float:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _factor_faces(
-    g: Any, members: Any, sizes: Any, inverse: Any, log_det: Any, G: Any, b: Any
+    g: Any, members: Any, sizes: Any, before: Any, inverse: Any, log_det: Any, G: Any, b: Any
 ) -> None:
-    """(B Bᵀ)⁻¹ and log|B Bᵀ| of every face from the inner products g of J."""
+    """(B Bᵀ)⁻¹ and log|B Bᵀ| of every face in question from the inner products g of J."""
     for j in range(len(sizes)):
+        if before[j] < _NEVER:
+            log_det[j] = -_NONE
+            continue
         q = sizes[j] - 1
         last = members[j, q]
         for u in range(q):
@@ -215,7 +229,7 @@ def _truncate(a: Any, C: Any, m: int, column: Any) -> float:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _posterior(
-    Y: Any, J: Any, offset: Any, members: Any, sizes: Any, log_shares: Any, noise: Any,
+    Y: Any, J: Any, offset: Any, members: Any, sizes: Any, log_shares: Any, noise: Any, before: Any,
     mean: Any, covariance: Any, on: Any,
 ) -> float:  # fmt: skip
     """Fill in the answers of a piece of pixels; its log-likelihood."""
@@ -230,7 +244,7 @@ def _posterior(
         at = 0 if len(J) == 1 else i
         s2 = noise[i]
         log_noise = math.log(2 * math.pi * s2)
-        if i == 0 or len(J) > 1:
+        if i == 0 or len(J) > 1 or len(before) > 1:
             for u in range(K):
                 for w in range(u + 1):
                     s = 0.0
@@ -238,7 +252,8 @@ def _posterior(
                         s += J[at, u, k] * J[at, w, k]
                     g[u, w] = s
                     g[w, u] = s
-            _factor_faces(g, members, sizes, inverse, log_det, G, b)
+            probable = before[0 if len(before) == 1 else i]
+            _factor_faces(g, members, sizes, probable, inverse, log_det, G, b)
         power = 0.0
         for k in range(d):
             e[k] = Y[i, k] - offset[at, k]

@@ -45,7 +45,7 @@ _FLOOR = 1e-5  # least share of a face
 _LARGEST = 2.0  # largest change of a log-share in a step
 _STRIDE = 0.15  # largest change of a constant in a step, in units of its prior's spread
 _TINY = 0.003  # change of a constant that its slope is taken over
-_FEW = 600  # pixels that slope is taken on
+_FEW = 300  # pixels that slope is taken on
 _GAIN = 0.05  # of the log-likelihood: a step that promises less is not made
 _DAMPING = (1e-6, 1e-2, 1e6)  # least, first and most, in units of the information
 
@@ -96,7 +96,7 @@ class _Scene:
     noise: Array
     known: Array | None
 
-    def expect(self, state: _State, heat: float = 1.0) -> Posterior:
+    def expect(self, state: _State, heat: float = 1.0, among: Array | None = None) -> Posterior:
         """The posterior, linearised at the state's abundances."""
         J = state.surface.slopes(state.mean, state.V, self.white)
         if not np.isfinite(J).all():
@@ -106,7 +106,7 @@ class _Scene:
             at = state.surface.at(state.mean, state.V, self.white, state.covariance)
             offset = at - np.einsum("nk,nkd->nd", state.mean, J)
         noise = self.noise if heat == 1 else heat * self.noise
-        found = posterior(self.Y, J, offset, self.faces, state.log_shares, noise)
+        found = posterior(self.Y, J, offset, self.faces, state.log_shares, noise, among)
         highest = -0.5 * self.Y.shape[1] * np.log(2 * np.pi * noise).sum()
         if not found.log_likelihood <= highest + 1:  # nor NaN
             raise FloatingPointError("the likelihood is not finite")
@@ -123,12 +123,12 @@ class _Scene:
         z = self.white.coordinates(state.V) + step[:n].reshape(len(state.V), -1)
         return replace(state, V=self.white.spectra(z), surface=surface)
 
-    def settled(self, state: _State) -> tuple[_State, Posterior]:
+    def settled(self, state: _State, among: Array | None = None) -> tuple[_State, Posterior]:
         """The posterior linearised where it is itself, nearly."""
-        found = self.expect(state)
+        found = self.expect(state, among=among)
         if len(state.surface.theta):
             state = replace(state, mean=found.mean, covariance=found.covariance)
-            found = self.expect(state)
+            found = self.expect(state, among=found.on)
         return replace(state, mean=found.mean, covariance=found.covariance), found
 
 
@@ -150,8 +150,9 @@ def abundances_of(
     scene = _Scene(Y, white, faces_of(len(V)), noise, None)
     middle = np.zeros((1, Y.shape[1]))
     found = posterior(Y, white.coordinates(V)[None], middle, scene.faces, log_shares, noise)
-    for _ in range(n_steps if len(surface.theta) else 0):
-        found = scene.expect(_State(V, surface, log_shares, found.mean, found.covariance))
+    for turn in range(n_steps if len(surface.theta) else 0):
+        state = _State(V, surface, log_shares, found.mean, found.covariance)
+        found = scene.expect(state, among=found.on if turn else None)
     return found
 
 
@@ -163,7 +164,7 @@ def fit(
     *,
     noise: Array | None = None,
     max_iter: int = 60,
-    tol: float = 0.5,
+    tol: float = 2.0,
     fixed: bool = False,
     after: Fit | None = None,
     progress: Callable[[float], None] | None = None,
@@ -313,7 +314,7 @@ def _total(scene: _Scene, state: _State, part: slice) -> Array:
     for i, last in enumerate(theta + _TINY > state.surface.high):
         tiny = -_TINY if last else _TINY
         move[n + i] = tiny
-        _, there = few.settled(few.moved(here, move))
+        _, there = few.settled(few.moved(here, move), base.on)
         move[n + i] = 0
         out[i] = (there.log_likelihood - base.log_likelihood) / tiny
     return out

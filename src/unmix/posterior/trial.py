@@ -39,7 +39,7 @@ _FITTED = 10_000  # pixels it is fitted on
 _DENSE = 0.5  # share of a flat prior's abundances in the second of the scenes made
 _NINETY = 1.6449
 _MOST = 0.1  # largest ρ
-_STEPS = 20  # of the fit of the scene made
+_STEPS = 8  # of the fit of the scene made
 
 
 @dataclass(frozen=True, eq=False)
