@@ -16,7 +16,7 @@ from unmix.checks import InputError
 from unmix.cli import app
 from unmix.cli.common import Overwrite, Seed, print_json, progress
 
-DEMO_METHODS = ("vca-fcls", "cresdae")
+DEMO_METHODS = ("cresdae", "vca-fcls")  # the first report is opened
 
 
 @app.command()

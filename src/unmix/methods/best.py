@@ -48,6 +48,7 @@ class Best(Unmixer):
     vertices_: Array
     sizes_: Array
     hidden_: float
+    unit_: float
     progress: Callable[[float], Any] | None
 
     def _fit_best(self, X: ArrayLike) -> Any:
@@ -57,8 +58,11 @@ class Best(Unmixer):
         if not np.abs(pixels).max() > 0:
             raise InputError("X: every value is zero; there is nothing to unmix")
         image = _image(X)
-        lens, view = focus(pixels, image, n, self.scale, self.seed)
-        found = explain(lens, view, n, E=E, seed=self.seed, progress=self._tell)
+        self.unit_ = _unit(pixels)
+        pixels, E = pixels / pixels.dtype.type(self.unit_), None if E is None else E / self.unit_
+        with np.errstate(all="ignore"):
+            lens, view = focus(pixels, image, n, self.scale, self.seed)
+            found = explain(lens, view, n, E=E, seed=self.seed, progress=self._tell)
         if found.misfit > _VARIES:
             self._fit_typical(pixels, image, n, E, found)
         else:
@@ -77,10 +81,15 @@ class Best(Unmixer):
         }
         self.history_ = {"log_likelihood": [float(v) for v in best.history]}
         self.n_iter_ = best.n_iter
-        self.endmembers_ = self.endmembers_.astype(pixels.dtype)
-        self.spread_ = self._spread().astype(pixels.dtype)
+        self._in_the_pixels_unit(pixels.dtype)
         self.warnings_ = self._warnings(found)
         return self
+
+    def _in_the_pixels_unit(self, dtype: Any) -> None:
+        """Endmembers, found in `unit_`, in the unit of the pixels."""
+        self.endmembers_ = (self.endmembers_ * self.unit_).astype(dtype)
+        self.alternatives_ = self.alternatives_ * self.unit_
+        self.spread_ = self._spread().astype(dtype)
 
     def _tell(self, fraction: float) -> None:
         if self.progress is not None:
@@ -194,8 +203,10 @@ class Best(Unmixer):
         spectra are moved, or take the surface's place.
         """
         pixels = self._check_pixels(X, reset=False)
-        image, n, before = _image(X), len(self.endmembers_), self.endmembers_
-        E = None if self.endmembers is None else np.asarray(self.endmembers, np.float64)
+        dtype = self.endmembers_.dtype
+        pixels = pixels / pixels.dtype.type(self.unit_)
+        image, n, before = _image(X), len(self.endmembers_), self.endmembers_ / self.unit_
+        E = None if self.endmembers is None else np.asarray(self.endmembers, float) / self.unit_
         lens, view = focus(pixels, image, n, self.scale, self.seed)
         typical = self.surface_ == TYPICAL
         surface = surface_of("linear", n) if typical else self._surface
@@ -214,8 +225,10 @@ class Best(Unmixer):
             self._fit_surface(lens, view, tried, image, E)
         else:
             self.surface_, self.theta_, self.hidden_ = TYPICAL, np.zeros(0), 0.0
+            every = self.alternatives_ / self.unit_
+            self.endmembers_, self.alternatives_ = before, every
             if E is None:
-                every = np.stack([recentre(pixels, S, self.scale) for S in self.alternatives_])
+                every = np.stack([recentre(pixels, S, self.scale) for S in every])
                 self.endmembers_ = recentre(pixels, before, self.scale)
                 self.alternatives_ = every
                 if self.scale != "none":
@@ -236,9 +249,8 @@ class Best(Unmixer):
         }
         self.history_ = {"log_likelihood": [float(v) for v in found.best.history]}
         self.n_iter_ = found.best.n_iter
-        self.endmembers_ = self.endmembers_.astype(before.dtype)
-        self.spread_ = self._spread().astype(before.dtype)
         self.warnings_ = (*self._warnings(found), *moved(self.endmembers_, before, _APART))
+        self._in_the_pixels_unit(dtype)
         return self
 
     # --- abundances -----------------------------------------------------------------------------
@@ -249,7 +261,15 @@ class Best(Unmixer):
         if self.surface_ == TYPICAL:
             mean, variance = self._typical(pixels, sure)
         else:
-            mean, variance = self._posterior(pixels, _image(X))
+            try:
+                with np.errstate(all="ignore"):
+                    mean, variance = self._posterior(
+                        pixels / pixels.dtype.type(self.unit_), _image(X)
+                    )
+            except FloatingPointError:
+                raise InputError(
+                    "X: these pixels cannot be explained by the members found; fit to them"
+                ) from None
         sd = np.sqrt(variance)
         values = {
             "sd": sd,
@@ -269,7 +289,7 @@ class Best(Unmixer):
         weights = A * self.sizes_
         total = weights.sum(axis=1, keepdims=True)
         out: Array = self._surface.mix(weights / total, self.vertices_)
-        return out * (total if self.scale == "shade" else self.level_)
+        return out * (total if self.scale == "shade" else self.level_) * self.unit_
 
     # --- how far to trust it --------------------------------------------------------------------
 
@@ -301,6 +321,12 @@ class Best(Unmixer):
                 "be too small, or intervals too narrow"
             )
         return tuple(out)
+
+
+def _unit(X: Pixels) -> float:
+    """A power of ten by which pixels are fractions, roughly: products of spectra have a unit."""
+    top = float(np.quantile(np.abs(X).max(axis=1), 0.99)) or float(np.abs(X).max())
+    return float(10.0 ** np.ceil(np.log10(top / 1.5)))
 
 
 def _directions(E: Array) -> Array:

@@ -1,4 +1,4 @@
-"""CResDAE, the channel-attention residual autoencoder, as an estimator.
+"""CResDAE as an estimator: its best preset, and the published channel-attention autoencoder.
 
 torch is loaded by `fit` and `transform`, not by importing this module.
 """
@@ -30,14 +30,21 @@ __all__ = ["PRESETS", "CResDAE"]
 PRESETS = ("best", "paper")
 
 _PRETRAIN_PIXELS = 10_000
+_SHARED = ("n_endmembers", "endmembers", "preset", "scale", "seed", "progress")  # by all presets
 
 
 class CResDAE(NetworkUnmixer, Best):
-    r"""Unmixing by an autoencoder whose decoder holds the endmembers.
+    r"""Posterior abundances under a mixing surface fitted blind, or the published autoencoder.
 
-    The encoder maps a spectrum to abundances a (softmax: a ≥ 0, Σ a = 1), the decoder maps them
-    back by the mixing model x̂ = ReLU(a E + N(a E)), E the endmembers and N a small network for
-    what is not linear. Both minimise, over the scene's own pixels,
+    `preset="best"` models pixels as x = f(a) + n: a on the simplex, a priori uniform on each of its
+    faces, f linear, bilinear or post-nonlinear with endmembers and few constants, n the noise that
+    is measured and, of an image, mostly averaged away. Endmembers, constants and the shares of the
+    faces maximise the likelihood, f is chosen by it; where materials vary by more than noise,
+    typical spectra and exact abundances take f's place. docs/cresdae.md is the whole account.
+
+    `preset="paper"` is the network of the publication. The encoder maps a spectrum to abundances a
+    (softmax: a ≥ 0, Σ a = 1), the decoder maps them back by x̂ = ReLU(a E + N(a E)), E the
+    endmembers and N a small network for what is not linear. Both minimise, over the scene's pixels,
 
         α ‖x̂ − x‖² + β angle(x̂, x) + γ₁ ‖a − 1/K‖² + γ₂ entropy(a) + γ₃ Σ√a.
 
@@ -45,25 +52,23 @@ class CResDAE(NetworkUnmixer, Best):
     `pretrain_epochs` passes fit a E + N(a E) to the pixels with the exact abundances of the
     starting endmembers (FCLS). The defaults are the publication's; where it gives none (α, β,
     the form of the sparsity term, the ratio of the bottleneck) `CompositeLoss` and
-    `ChannelAttention` say what was chosen. The uniform term at 0.4 pulls every pixel towards
-    equal shares, and 40 epochs of a small scene are few steps; docs/cresdae.md measures both.
+    `ChannelAttention` say what was chosen.
 
-    Pixels are divided by one number, the largest value of the scene, so reflectance as a
-    fraction and reflectance × 10 000 give the same abundances.
+    Reflectance as a fraction and reflectance × 10 000 give the same abundances.
 
     Parameters
     ----------
     n_endmembers : int, optional
         K; needed unless `endmembers` are given.
     endmembers : array_like, shape (member, band), optional
-        Spectra to start from, in the pixels' unit.
-    preset : {"paper"}
-        "paper": the network and training as published.
+        In the pixels' unit: known spectra ("best") or spectra to start from ("paper").
+    preset : {"best", "paper"}
+        Keywords from `epochs` on belong to "paper" alone.
     scale : {"none", "l2", "max", "shade"}
-        What is done about a pixel's brightness before the network sees it, see `unmix.scaling`;
-        for "shade" it is divided by the brightness that NNLS with the starting endmembers finds.
+        What is done about a pixel's brightness, see `unmix.scaling`; for "shade" the network sees
+        pixels divided by the brightness that NNLS with the starting endmembers finds.
     seed : int
-        Of VCA, the initial weights and the shuffling.
+        Of samples, extraction, initial weights and shuffling.
     epochs, batch_size : int
         Passes over the pixels, and pixels a step.
     lr, decoder_lr : float
@@ -83,18 +88,25 @@ class CResDAE(NetworkUnmixer, Best):
     device : str
         "auto" (the GPU where there is one), "cpu" or "cuda".
     progress : callable, optional
-        Called with the fraction done after every epoch; returning False stops the training.
+        Called with the fraction done; returning False stops the training of "paper".
 
     Attributes
     ----------
     endmembers_ : ndarray, shape (member, band)
+    surface_, theta_ : str, ndarray
+        The mixing surface chosen and its constants ("best").
+    spread_ : ndarray, shape (member, band)
+        Standard deviation of the endmembers over answers that fit alike ("best").
+    evidence_, warnings_ : dict, tuple of str
+        What was chosen, among what; what about the answer may be no property of the scene ("best").
     network_ : CResDAENet
+        ("paper")
     history_ : dict of str to list of float
-        Loss and unweighted terms, one value an epoch.
+        Log-likelihood by step, or loss and unweighted terms by epoch.
     n_iter_ : int
-        Completed epochs.
+        Steps or completed epochs.
     status_ : str
-        A sentence that says how training ended.
+        A sentence that says how the fit ended.
 
     References
     ----------
@@ -105,6 +117,11 @@ class CResDAE(NetworkUnmixer, Best):
     >>> rng = np.random.default_rng(0)
     >>> E = rng.random((3, 40), dtype=np.float32)
     >>> A = rng.dirichlet(np.ones(3), 2000).astype(np.float32)
+    >>> X = A @ E + 0.01 * rng.standard_normal((2000, 40), dtype=np.float32)
+    >>> model = CResDAE(3).fit(X)
+    >>> found, sure = model.transform_with_uncertainty(X)
+    >>> model.surface_, bool(sure["sd"].mean() < 0.03)
+    ('linear', True)
     >>> model = CResDAE(endmembers=E, preset="paper", gamma_uniform=0, epochs=20, batch_size=64,
     ...                 device="cpu")
     >>> found = model.fit_transform(A @ E)
@@ -268,7 +285,7 @@ class CResDAE(NetworkUnmixer, Best):
         n, free = len(self.endmembers_), self.scale != "none"
         if self.surface_ == TYPICAL:
             return band_information(self.endmembers_, np.full(n, 1 / n), free=free)
-        E = self.endmembers_ / (1.0 if self.scale == "shade" else self.level_)
+        E = self.endmembers_ / (self.unit_ * (1.0 if self.scale == "shade" else self.level_))
         faces, mean = faces_of(n), np.zeros(n)
         for members, size, log in zip(*faces, self.log_shares_, strict=True):
             mean[members[:size]] += np.exp(log) / size
@@ -278,12 +295,19 @@ class CResDAE(NetworkUnmixer, Best):
 
     def _check_unused(self) -> None:
         """The keywords of the published recipe are an error where nothing is trained by it."""
-        shared = ("n_endmembers", "endmembers", "preset", "scale", "seed", "device", "progress")
         if self.device == "cuda":
             raise InputError("device: preset 'best' does not use a GPU; leave it out")
-        for name, parameter in signature(type(self)).parameters.items():
-            if name not in shared and getattr(self, name) != parameter.default:
+        keywords = signature(type(self)).parameters
+        for name in self.unused:
+            if name != "device" and getattr(self, name) != keywords[name].default:
                 raise InputError(f"{name}: belongs to the published recipe; add preset='paper'")
+
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """Keywords that the preset does not use."""
+        if self.preset == "paper":
+            return ()
+        return tuple(name for name in signature(type(self)).parameters if name not in _SHARED)
 
     def _needs_network(self) -> bool:
         return self.preset == "paper"

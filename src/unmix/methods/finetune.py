@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unmix.checks import InputError
+from unmix.extract.nfindr import nfindr
 from unmix.extract.reduce import sample_rows
+from unmix.metrics import align
 from unmix.posterior.explain import Candidate, Explanation
 from unmix.posterior.faces import faces_of
 from unmix.posterior.fit import Fit, abundances_of, fit, misfit
@@ -20,6 +24,7 @@ __all__ = ["explain_again", "moved"]
 Array = NDArray[np.float64]
 
 _FITTED = 10_000  # pixels the members are fitted on
+_COMPARED = 4000  # pixels the starts are compared on
 
 
 def explain_again(
@@ -33,7 +38,9 @@ def explain_again(
     seed: int = 0,
     progress: Callable[[float], None] | None = None,
 ) -> Explanation:
-    """The best answer near a start; no other is looked for, so members keep their order.
+    """The best answer from a model, or from the largest simplex in the order of its members.
+
+    From afar the fit may end in a lesser optimum, so both are tried and the likelier one is kept.
 
     Parameters
     ----------
@@ -60,15 +67,35 @@ def explain_again(
     try:
         if typical:
             best = _as_it_is(lens, Y, noise, V, surface)
+            found = [Candidate("model", best.surface.name, best, best.log_likelihood)]
         else:
-            best = fit(Y, lens.white, V, surface, noise=noise, fixed=known, progress=progress)
+            few = sample_rows(len(view.Y), _COMPARED, seed)
+            seen, left = view.Y[few], view.noise[few]
+            starts = {"model": V} if known else {"model": V} | _simplex(lens, Y, V, seed)
+            found = []
+            for i, (name, start) in enumerate(starts.items()):
+                done = fit(seen, lens.white, start, surface, noise=left, fixed=known)
+                found.append(Candidate(name, surface.name, done, done.log_likelihood))
+                if progress is not None:
+                    progress((i + 1) / (len(starts) + 1))
+            found.sort(key=lambda c: -c.score)
+            first = cast(Fit, found[0].fit)
+            best = fit(Y, lens.white, first.vertices, first.surface, noise=noise, fixed=known,
+                       after=first)  # fmt: skip
     except (FloatingPointError, np.linalg.LinAlgError):
         raise InputError(
             "finetune: the model's members cannot be told apart in this scene; train on it instead"
         ) from None
     rest = misfit(Y, lens.white, best.vertices, best.surface, best.mean, noise)
-    candidate = Candidate("model", best.surface.name, best, best.log_likelihood)
-    return Explanation(best, [candidate], rest, rows)
+    return Explanation(best, found, rest, rows)
+
+
+def _simplex(lens: Lens, Y: Array, V: Array, seed: int) -> dict[str, Array]:
+    """The largest simplex of the pixels, its vertices in the order of those most like them."""
+    with suppress(InputError):  # pixels that span no simplex: the model's members are all there is
+        found = np.asarray(nfindr(lens.white.spectra(Y), len(V), seed=seed), np.float64)
+        return {"largest simplex": found[align(E_est=found, E_true=V)]}
+    return {}
 
 
 def _as_it_is(lens: Lens, Y: Array, noise: Array, V: Array, surface: Surface) -> Fit:
@@ -80,7 +107,10 @@ def _as_it_is(lens: Lens, Y: Array, noise: Array, V: Array, surface: Surface) ->
 
 
 def moved(E: NDArray[np.floating], before: NDArray[np.floating], most: float) -> tuple[str, ...]:
-    """A warning if spectra (member, band) turned by more than `most` radians; in one sentence.
+    """Warnings of spectra (member, band) that turned by more than `most` radians from `before`.
+
+    Where all turn, light and calibration did it: a member has to turn twice as far as the median
+    one, and `3 most` at least is another material.
 
     >>> moved(np.eye(2), np.array([[1.0, 0.1], [1.0, 1.0]]), 0.2)
     ("member 2: its spectrum is 0.79 rad from the model's; it may be another material here",)
@@ -90,6 +120,7 @@ def moved(E: NDArray[np.floating], before: NDArray[np.floating], most: float) ->
         for s in (np.asarray(E, np.float64), np.asarray(before, np.float64))
     )
     angle = np.arccos(np.clip((unit * old).sum(axis=1), -1, 1))
+    most = min(max(most, 2 * float(np.median(angle))), 3 * most)
     return tuple(
         f"member {k + 1}: its spectrum is {angle[k]:.2f} rad from the model's; "
         "it may be another material here"

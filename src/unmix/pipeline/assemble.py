@@ -64,11 +64,11 @@ def convergence(estimator: Unmixer, X: Pixels, A: Pixels, scale: str) -> dict[st
 
 
 def describe(estimator: Unmixer, name: str) -> dict[str, Any]:
-    """The method and every parameter of it, as the manifest holds them."""
+    """The method and every parameter that it uses, as the manifest holds them."""
     parameters = {
         key: value
         for key, value in estimator.get_params().items()
-        if key not in ("endmembers", "progress")
+        if key not in ("endmembers", "progress", *getattr(estimator, "unused", ()))
     }
     label = type(estimator).label
     if estimator.get_params().get("endmembers") is not None and " + " in label:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from contextlib import suppress
 from itertools import pairwise
 from typing import Any
 
@@ -155,8 +154,8 @@ def information(result: Unmixing) -> NDArray[np.float64] | None:
     if name in SURFACES:
         noise = np.maximum(_noise(result)[kept], 1e-6 * np.abs(E[:, kept]).max())
         options["sigma"] = noise if np.isfinite(noise).all() else None
-        with suppress(ValueError, IndexError):  # constants that do not fit: taken as linear
-            constants = floats(section(result, "evidence").get("constants"))
+        constants = floats(section(result, "evidence").get("constants"))
+        if len(constants) == len(surface_of(name, len(E)).theta) and np.isfinite(constants).all():
             options["surface"] = surface_of(name, len(E), constants)
     full = np.full(len(kept), np.nan)
     full[kept] = band_information(E[:, kept], maps.mean(axis=0), **options)

@@ -17,6 +17,7 @@ extraction is not tried from the second.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -156,8 +157,12 @@ def explain(
             f"n_endmembers: {n_members} members cannot be told apart in these pixels; give fewer"
         )
     Y, noise = view.Y[rows], view.noise[rows]
-    best = fit(Y, lens.white, best.vertices, best.surface, noise=noise, fixed=E is not None,
-               after=best)  # fmt: skip
+    with suppress(FloatingPointError, np.linalg.LinAlgError):
+        best = fit(
+            Y, lens.white, best.vertices, best.surface, noise=noise, fixed=E is not None, after=best
+        )
+    if len(best.mean) != len(Y):  # the fit to more pixels failed
+        Y, noise, rows = view.Y[few], view.noise[few], few
     rest = misfit(Y, lens.white, best.vertices, best.surface, best.mean, noise)
     return Explanation(best, found, rest, rows)
 

@@ -10,7 +10,8 @@ with last member l and edges B = J_i − J_l,
     p(y, S) = π_S (|S| − 1)! (2π s²)^{(|S| − 1)/2} |B Bᵀ|^{−½} N-constant e^{−r²/2s²} P(a ≥ 0),
 
 where a ~ N(a_S, Σ_S). P(a ≥ 0) and the moments of the truncated Gaussian are taken one bound at a
-time (assumed-density filtering), each bound updating mean and covariance of all. The sum over S
+time (assumed-density filtering), each bound updating mean and covariance of all, which where noise
+is as wide as the face is rough; a mean stays on the simplex. The sum over S
 gives the likelihood, the mean and second moment of a, and the share of each face.
 
 References
@@ -224,7 +225,26 @@ def _truncate(a: Any, C: Any, m: int, column: Any) -> float:
                 a[w] += column[w] / sd * slope
                 for x in range(m):
                     C[w, x] -= column[w] * column[x] * shrink
+    _hold(a, C, m)
     return log_p
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _hold(a: Any, C: Any, m: int) -> None:
+    """A mean back on the simplex, and variances no larger than one with that mean can have."""
+    total = 0.0
+    for u in range(m):
+        a[u] = min(max(a[u], 0.0), 1.0)
+        total += a[u]
+    for u in range(m):
+        a[u] = a[u] / total if total > 0 else 1.0 / m
+    for u in range(m):
+        most = a[u] * (1 - a[u])
+        if C[u, u] > most:
+            shrink = math.sqrt(most / C[u, u])
+            for w in range(m):
+                C[u, w] *= shrink
+                C[w, u] *= shrink
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

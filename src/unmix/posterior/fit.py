@@ -102,7 +102,7 @@ class _Scene:
         if not np.isfinite(J).all():
             raise FloatingPointError("the spectra of the members are not finite")
         offset = np.zeros((1, self.Y.shape[1]))
-        if len(J) > 1:
+        if len(state.surface.theta):
             at = state.surface.at(state.mean, state.V, self.white, state.covariance)
             offset = at - np.einsum("nk,nkd->nd", state.mean, J)
         noise = self.noise if heat == 1 else heat * self.noise
@@ -350,7 +350,11 @@ def _heated(scene: _Scene, state: _State, heat: float) -> _State:
         base = surface.at(M, V, white)
         tiny = 1e-3 * surface.sd
         moves = np.diag(np.where(theta + tiny > surface.high, -tiny, tiny))
-        slopes = [(surface.moved(theta + m).at(M, V, white) - base) / m.sum() for m in moves]
+        slopes = []
+        for move in moves:
+            ahead = surface.moved(theta + move)
+            there = V if scene.known is None else ahead.vertices(scene.known)
+            slopes.append((ahead.at(M, there, white) - base) / move.sum())
         J = surface.slopes(M, V, white)
         R, *G = _across(J, scene.faces, found.on.argmax(axis=1), [Y - base, *slopes])
         scale = 1 / np.sqrt(noise)[:, None]

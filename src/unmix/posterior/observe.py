@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from unmix.checks import InputError
 from unmix.denoise import Whitening, denoise, smoothed, stretched, whitening
 from unmix.posterior.surfaces import most_components
 from unmix.scaling import normalise
@@ -107,6 +108,20 @@ class Lens:
         return seen, size
 
 
+def _without_regressors(
+    X: NDArray[np.floating], sigma: NDArray[np.floating]
+) -> NDArray[np.floating]:
+    """σ of bands without the noise of the bands each was predicted from.
+
+    A prediction from all other bands passes on their noise, in the signal's directions v of
+    eigenvalue λ, so that the residual's variance is σ² / (1 − Σ v_b² (1 − 1/λ)).
+    """
+    white = whitening(X, sigma, 1, centred=False)
+    leverage = (white.axes**2 * (1 - 1 / np.maximum(white.power, 1))).sum(axis=1)
+    corrected: NDArray[np.floating] = sigma * np.sqrt(np.maximum(1 - leverage, 0.1))
+    return corrected
+
+
 def focus(
     X: NDArray[np.floating],
     image: tuple[int, int] | None,
@@ -137,7 +152,8 @@ def focus(
     sigma = estimate_noise(levelled, seed=seed).sigma
     floor = 1e-5 * np.sqrt((np.asarray(levelled, np.float64) ** 2).mean(axis=0).max())
     free = scale == "shade"
-    white = whitening(levelled, np.maximum(sigma, floor), n_members - (not free), centred=not free)
+    sigma = np.maximum(_without_regressors(levelled, np.maximum(sigma, floor)), floor)
+    white = whitening(levelled, sigma, n_members - (not free), centred=not free)
     Z = white.coordinates(levelled)
     denoises, slope, middle = False, np.ones(Z.shape[1]), np.zeros(Z.shape[1])
     if image is not None and min(image) > 2 and Z.shape[1] <= most_components(n_members):
@@ -150,7 +166,12 @@ def focus(
     along /= max(float(np.linalg.norm(along)), 1e-12)
     lens = Lens(white, scale, denoises, slope, middle, along, 1.0)
     if scale == "shade":
-        lens = replace(lens, unit=float(np.median(Z @ along)))
+        unit = float(np.median(Z @ along))
+        if not unit > 0:
+            raise InputError(
+                "X: more than half of the pixels are dark; mask them, or use scale none"
+            )
+        lens = replace(lens, unit=unit)
     elif scale != "none":
         lens = replace(lens, unit=float(np.median(size)))
     return lens, lens.level(Z, size)

@@ -58,6 +58,9 @@ def _reasons(result: Unmixing, rows: list[dict[str, Any]]) -> Iterator[str]:
     """What was found about mixing, noise and fit, a sentence each."""
     evidence = section(result, "evidence")
     surface, fitted = evidence.get("surface"), [r for r in rows if r["behind"] is not None]
+    method = section(result, "method")
+    if evidence and method.get("model") and not method.get("finetuned"):
+        yield "All this was found on the scene that the model was trained on, not on this one."
     if surface and len(fitted) > 1 and fitted[0]["name"] == surface:
         yield (
             f"Mixing is taken as {surface}: it scores {number(fitted[1]['behind'])} better than "
