@@ -88,6 +88,8 @@ class Best(Unmixer):
     def _in_the_pixels_unit(self, dtype: Any) -> None:
         """Endmembers, found in `unit_`, in the unit of the pixels."""
         self.endmembers_ = (self.endmembers_ * self.unit_).astype(dtype)
+        if self.endmembers is not None:
+            self.endmembers_ = np.asarray(self.endmembers).astype(dtype)
         self.alternatives_ = self.alternatives_ * self.unit_
         self.spread_ = self._spread().astype(dtype)
 
@@ -124,7 +126,9 @@ class Best(Unmixer):
         self.endmembers_ = best.surface.endmembers(best.vertices) * unit
         if E is not None:
             self.endmembers_ = np.asarray(E, np.float64)
-        self.alternatives_ = np.stack([*(tried.alternatives * unit), self.endmembers_])
+            self.alternatives_ = self.endmembers_[None]
+        else:
+            self.alternatives_ = np.stack([*(tried.alternatives * unit), self.endmembers_])
         self.status_ = f"Fitted in {best.n_iter} steps, {best.surface.name} mixing."
 
     @property
@@ -203,6 +207,7 @@ class Best(Unmixer):
         spectra are moved, or take the surface's place.
         """
         pixels = self._check_pixels(X, reset=False)
+        self._check_configuration(pixels)
         dtype = self.endmembers_.dtype
         pixels = pixels / pixels.dtype.type(self.unit_)
         image, n, before = _image(X), len(self.endmembers_), self.endmembers_ / self.unit_
@@ -270,7 +275,7 @@ class Best(Unmixer):
                 raise InputError(
                     "X: these pixels cannot be explained by the members found; fit to them"
                 ) from None
-        sd = np.sqrt(variance)
+        sd = np.minimum(np.sqrt(variance), 0.5)  # none in [0, 1] is wider
         values = {
             "sd": sd,
             "low": np.clip(mean - _NINETY * sd, 0, 1),

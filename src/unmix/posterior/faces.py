@@ -41,6 +41,7 @@ _MOST_FACES = 600
 _PIECE = 256  # pixels whose sums are added up on their own: the same whatever the threads
 _UNLIKELY = 30.0  # faces whose log-density is this far below the best are left out
 _NONE = -1e300
+_WIDEST = 1 / 12  # variance on a face: a uniform number's; nor is it over twice the flat prior's
 _NEVER = 1e-7  # probability below which a face is not looked at again
 
 
@@ -214,7 +215,7 @@ def _truncate(a: Any, C: Any, m: int, column: Any) -> float:
     for u in range(m):
         variance = max(C[u, u], 1e-14)
         sd = math.sqrt(variance)
-        z = max(a[u] / sd, -1e3)
+        z = max(a[u] / sd, -1e7)
         part, slope = _log_tail(z)
         log_p += part
         if slope > 1e-9:
@@ -238,8 +239,9 @@ def _hold(a: Any, C: Any, m: int) -> None:
         total += a[u]
     for u in range(m):
         a[u] = a[u] / total if total > 0 else 1.0 / m
+    widest = min(_WIDEST, 2 * (m - 1) / (m * m * (m + 1)))
     for u in range(m):
-        most = a[u] * (1 - a[u])
+        most = min(a[u] * (1 - a[u]), widest)
         if C[u, u] > most:
             shrink = math.sqrt(most / C[u, u])
             for w in range(m):

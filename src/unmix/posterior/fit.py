@@ -213,6 +213,8 @@ def fit(
     scene = _Scene(Y, white, faces, noise, surface.endmembers(start) if fixed else None)
     shares = np.full(len(faces.sizes), -np.log(len(faces.sizes)))
     J, middle = white.coordinates(start)[None], np.zeros((1, Y.shape[1]))
+    if not np.ptp(J[0], axis=0).max() > 1e-9 * np.abs(J).max():
+        raise FloatingPointError("all members are the same")
     if after is None:
         first = posterior(Y, J, middle, faces, shares, _HEAT * noise)
         state = _State(start, surface, shares, first.mean, first.covariance)
