@@ -248,9 +248,29 @@ def test_noise_of_the_kept_bands_lies_on_their_wavelengths():
 @pytest.mark.parametrize("name", CURVES)
 @pytest.mark.parametrize("junk", [None, [], "x", {}, {"per_band": "x", "kept": 3, "criteria": 4}])
 def test_curves_without_data_are_none(name, junk):
-    sections = ("history", "n_endmembers", "noise", "bands")
+    sections = ("history", "n_endmembers", "noise", "bands", "evidence")
     result = make(provenance={s: junk for s in sections} if junk is not None else {})
     assert getattr(plot, name)(result) is None
+
+
+def test_the_information_is_drawn_over_the_bands_used():
+    evidence = {"surface": "bilinear", "constants": "x"}  # constants that do not fit: linear
+    result = make(provenance=FULL | {"evidence": evidence})
+    png(plot.information_curve(result))
+    kept = np.isfinite(result.endmembers.spectra).all(axis=0)
+    lines = plot.information_curve(result).axes[0].get_lines()
+    x = np.concatenate([ln.get_xdata() for ln in lines])
+    np.testing.assert_array_equal(x, result.endmembers.wavelength[kept])
+    assert np.concatenate([ln.get_ydata() for ln in lines]).sum() == pytest.approx(100)
+    nothing = make(provenance={"evidence": {"surface": 3}})
+    assert plot.information_curve(nothing) is None
+
+
+def test_a_likelihood_is_no_loss():
+    axes = plot.loss_curves(make(provenance={"history": {"log_likelihood": [-9.0, -2.0]}})).axes[0]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("step", "log-likelihood")
+    one = make(provenance={"history": {"log_likelihood": [-9.0]}})
+    assert axes.get_legend() is None and plot.loss_curves(one) is None
 
 
 def test_constant_losses_stay_linear():

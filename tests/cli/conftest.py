@@ -15,6 +15,7 @@ from unmix.cli import main
 ROWS, COLUMNS, BANDS, K = 13, 9, 24, 3
 WAVELENGTH = np.linspace(450.0, 2400.0, BANDS)
 NAMES = ("clay", "tree", "road")
+PLAIN = ("--method", "vca-fcls")  # where the method is not the point
 QUICKLY = {
     "cresdae": {"preset": "paper", "epochs": 1, "pretrain_epochs": 0},
     "nae": {"epochs": 1, "pretrain_steps": 2},
@@ -134,7 +135,7 @@ def done(tmp_path_factory, write_envi) -> Path:
     folder = tmp_path_factory.mktemp("done")
     scene = str(write_scene(write_envi, folder / "scene.img", mixture()[0]))
     for command in (
-        ["run", scene, "-k3", "-o", str(folder / "out")],
+        ["run", scene, "-k3", "-o", str(folder / "out"), "--method", "vca-fcls"],
         ["train", scene, "-k3", "-o", str(folder / "model"), "--method", "vca-fcls"],
     ):
         with pytest.raises(SystemExit, match="0"):

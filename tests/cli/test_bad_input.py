@@ -252,6 +252,7 @@ def test_more_endmembers_than_pixels(refuses, make):
         *(("--set", v) for v in ("x", "=1", "nothing=1", "restarts=0", "restarts=abc")),
         *(("--set", v) for v in ("restarts=1e400", "seed=1", "scale=none", "n_endmembers=4")),
         *(("--set", v) for v in ("endmembers=[[1,2],[3,4]]", "progress=1")),
+        *(("--set", v) for v in ("preset=x", "preset=1", "epochs=3", "attention=cbam")),
         ("--scale", "foo"),
         ("--method", "foo"),
         *(("--seed", v) for v in ("-1", str(2**63), str(2**70))),
@@ -264,7 +265,8 @@ def test_more_endmembers_than_pixels(refuses, make):
 )
 def test_option(refuses, scene, option, value):
     scene.with_name("text.tif").write_text("a text")
-    refuses("run", scene, *UNMIX, option, value)
+    method = ("--method", "vca-fcls") if value.startswith("restarts") else ()
+    refuses("run", scene, *UNMIX, *method, option, value)
 
 
 @pytest.mark.parametrize(

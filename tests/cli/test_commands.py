@@ -23,6 +23,7 @@ from .conftest import (
     BANDS,
     COLUMNS,
     NAMES,
+    PLAIN,
     QUICK,
     QUICKLY,
     ROWS,
@@ -45,8 +46,11 @@ def test_run_writes_what_it_promises(pages, works, scene, truth, tmp_path):
     answer = works("run", scene, "-o", "out", "-k", 3)
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
         *("abundances.tif", "endmembers.csv", "endmembers.hdr", "endmembers.sli"),
-        *("false_colour.tif", "manifest.json", "quicklook.png", "report.html", "residual.tif"),
+        *("endmembers_spread.csv", "false_colour.tif", "manifest.json", "quicklook.png"),
+        *("report.html", "residual.tif", "uncertainty.tif"),
     ]
+    about = manifest(tmp_path / "out")["method"]
+    assert (about["name"], about["parameters"]["preset"]) == ("cresdae", "best")
     assert [line.split()[0] for line in answer.out.splitlines()] == [
         *("method", "endmembers", "scale", "pixels", "residual", "status", "seconds", "report"),
     ]
@@ -89,7 +93,7 @@ def test_one_row_through_the_command_line(works, make, tmp_path):
 
 def test_as_many_endmembers_as_bands(works, write_envi, tmp_path):
     path = write_envi(tmp_path / "few.img", mixture()[0][..., ::8])
-    works("run", path, "-o", "out", "-k", 3)
+    works("run", path, "-o", "out", "-k", 3, *PLAIN)
     assert maps(tmp_path / "out").shape == (ROWS, COLUMNS, 3)
 
 
@@ -158,7 +162,7 @@ def test_mask_of_nothing_and_its_no_data(works, scene, tiff, tmp_path):
     mask = np.zeros((1, ROWS, COLUMNS), np.uint8)
     mask[0, 1] = 255
     path = tiff("mask.tif", mask, nodata=255)
-    works("run", scene, "-o", "out", "-k", 3, "--mask", path)
+    works("run", scene, "-o", "out", "-k", 3, *PLAIN, "--mask", path)
     assert np.isfinite(maps(tmp_path / "out")).all()
 
 
@@ -178,12 +182,13 @@ def test_more_members_than_pixels_and_than_bands(scene, make, library):
     many = np.random.default_rng(0).uniform(0.1, 0.9, (40, BANDS))
     path = library("many.csv", many, names=[f"n{i}" for i in range(40)])
     for where in (scene, make("two", mixture(1, 2)[0])):
-        A = unmix.run(where, endmembers=path).abundances.values
+        A = unmix.run(where, endmembers=path, method="vca-fcls").abundances.values
         np.testing.assert_allclose(A.sum(axis=-1), 1, atol=1e-5)
 
 
 def test_parameters_are_passed_on(works, scene, tmp_path):
-    works("run", scene, "-o", "a", "-k", 3, "--set", "restarts=4", "--seed", 5, "--scale", "l2")
+    options = ["--set", "restarts=4", "--seed", 5, "--scale", "l2"]
+    works("run", scene, "-o", "a", "-k", 3, *PLAIN, *options)
     about = manifest(tmp_path / "a")
     assert about["method"]["parameters"]["restarts"] == 4
     assert about["seed"] == about["method"]["parameters"]["seed"] == 5
@@ -192,7 +197,8 @@ def test_parameters_are_passed_on(works, scene, tmp_path):
 
 def test_preparation_options(works, scene, tmp_path):
     options = ["--drop-bands", "1-3,2000nm-2100nm", "--water-windows", "1.0um-1.2um"]
-    works("run", scene, "-o", "out", "-k", 3, *options, "--smooth", 1, "--reflectance-scale", 2)
+    options += ["--smooth", 1, "--reflectance-scale", 2]
+    works("run", scene, "-o", "out", "-k", 3, *PLAIN, *options)
     about = manifest(tmp_path / "out")
     kept = np.array(about["bands"]["kept"])
     expected = np.ones(BANDS, bool)
@@ -207,14 +213,14 @@ def test_preparation_options(works, scene, tmp_path):
 
 def test_overwrite(works, result, scene):
     before = manifest(result)["n_endmembers"]["k"]
-    works("run", scene, "-o", "out", "-k", 4, "--overwrite")
+    works("run", scene, "-o", "out", "-k", 4, *PLAIN, "--overwrite")
     assert (before, manifest(result)["n_endmembers"]["k"]) == (3, 4)
 
 
 @pytest.mark.parametrize("name", ["with space", "ünï-中", "new\nline", "<script>", "-dash"])
 def test_names_of_files_and_folders(pages, works, make, name, tmp_path):
     path = make(name, mixture()[0])
-    answer = works("run", "-o", f"deep/{name}", "-k", 3, "--", path)
+    answer = works("run", "-o", f"deep/{name}", "-k", 3, *PLAIN, "--", path)
     assert (tmp_path / "deep" / name / "report.html").is_file()
     assert json.loads((tmp_path / "deep" / name / "manifest.json").read_text())
     assert answer.err == ""
@@ -239,21 +245,23 @@ def test_round_trip(works, make, write_envi, tmp_path, suffix, kind):
         factor = {"fractions": 1, "ten-thousandths": 1e4, "raw numbers": 9e4}[kind]
         path = make("s", X * factor, "<f4" if factor == 1 else "<i4")
     works("endmembers", path, "-k", 3, "-o", f"lib.{suffix}")
-    first, again = unmix.run(path, 3), unmix.run(path, endmembers=tmp_path / f"lib.{suffix}")
+    first = unmix.run(path, 3, method="vca-fcls")
+    again = unmix.run(path, endmembers=tmp_path / f"lib.{suffix}", method="vca-fcls")
     np.testing.assert_allclose(again.abundances.values, first.abundances.values, atol=SAME)
     assert not [w for w in again.provenance["warnings"] if "endmembers" in w]
 
 
 @pytest.mark.parametrize("suffix", ["csv", "sli"])
 def test_endmembers_of_a_result(works, result, scene, suffix, tmp_path):
-    works("run", scene, "-o", "again", "--endmembers", result / f"endmembers.{suffix}")
+    works("run", scene, "-o", "again", *PLAIN, "--endmembers", result / f"endmembers.{suffix}")
     np.testing.assert_allclose(maps(tmp_path / "again"), maps(result), atol=SAME)
 
 
 @pytest.mark.parametrize("factor", [1.0, 100.0, 1000.0, 1e4, 9e4])
 def test_spectra_in_the_scenes_stored_numbers(make, library, truth, factor):
     stored = make("s", mixture()[0] * factor, "<f4" if factor == 1 else "<i4")
-    result = unmix.run(stored, endmembers=library("lib.csv", spectra() * factor), scale="none")
+    given = library("lib.csv", spectra() * factor)
+    result = unmix.run(stored, endmembers=given, scale="none", method="vca-fcls")
     assert np.abs(result.abundances.values - truth).max() < 0.03
     assert not [w for w in result.provenance["warnings"] if "endmembers" in w]
 
@@ -262,7 +270,8 @@ def test_spectra_in_the_scenes_stored_numbers(make, library, truth, factor):
 @pytest.mark.parametrize("factor", [1.0, 1e4])
 def test_spectra_in_other_units_of_reflectance(make, library, truth, unit, factor):
     stored = make("s", mixture()[0] * factor, "<f4" if factor == 1 else "<i2")
-    result = unmix.run(stored, endmembers=library("lib.csv", spectra() * unit), scale="none")
+    given = library("lib.csv", spectra() * unit)
+    result = unmix.run(stored, endmembers=given, scale="none", method="vca-fcls")
     assert np.abs(result.abundances.values - truth).max() < 0.03
 
 
@@ -271,8 +280,8 @@ def test_bright_outliers_survive_the_round_trip(works, make, tmp_path):
     X[0, 3] *= 8
     path = make("bright", X, "<i4")
     works("endmembers", path, "-k", 3, "-o", "lib.csv", "--scale", "none")
-    first = unmix.run(path, 3, scale="none")
-    again = unmix.run(path, endmembers=tmp_path / "lib.csv", scale="none")
+    first = unmix.run(path, 3, scale="none", method="vca-fcls")
+    again = unmix.run(path, endmembers=tmp_path / "lib.csv", scale="none", method="vca-fcls")
     np.testing.assert_allclose(again.abundances.values, first.abundances.values, atol=SAME)
 
 

@@ -72,7 +72,7 @@ def error(found: np.ndarray, truth: np.ndarray) -> float:
 # --- run -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("method", ["vca-fcls", "spa-fcls"])
+@pytest.mark.parametrize("method", [None, "vca-fcls", "spa-fcls"])
 @pytest.mark.parametrize("brightness", [0.0, 0.5])
 def test_a_known_truth_is_found_blind(method, brightness):
     result = run(scene(brightness=brightness), method=method)
@@ -93,9 +93,12 @@ def test_a_known_truth_is_found_under_any_light():
     np.testing.assert_allclose(result.abundances.values, abundances(), atol=0.03)
 
 
-def test_given_endmembers_give_the_truth_in_their_order():
+@pytest.mark.parametrize(
+    ("method", "label"), [(None, "CResDAE"), ("vca-fcls", "FCLS, endmembers given")]
+)
+def test_given_endmembers_give_the_truth_in_their_order(method, label):
     given = Endmembers(spectra(), WAVELENGTH, ("clay", "tree", "road"), "field", FWHM)
-    result = run(scene(), endmembers=given)
+    result = run(scene(), endmembers=given, method=method)
     assert list(result.abundances["member"].values) == ["clay", "tree", "road"]
     assert result.endmembers.names == ("clay", "tree", "road")
     kept = result.provenance["bands"]["kept"]
@@ -103,7 +106,7 @@ def test_given_endmembers_give_the_truth_in_their_order():
     assert not all(kept)
     np.testing.assert_array_equal(result.endmembers.spectra, seen)
     np.testing.assert_allclose(result.abundances.values, abundances(), atol=0.02)
-    assert result.provenance["method"]["label"] == "FCLS, endmembers given"
+    assert result.provenance["method"]["label"] == label
     assert result.provenance["n_endmembers"] == {
         **{"k": 3, "chosen": "user", "why": "the endmembers are given"},
     }
@@ -155,12 +158,13 @@ def test_masked_and_missing_pixels_are_nan_everywhere(method):
 def test_the_scene_is_left_alone():
     cube = scene(factor=1e4)
     before = cube.copy(deep=True)
-    run(cube, K, preparation={"smooth": 1.0})
+    run(cube, K, method="vca-fcls", preparation={"smooth": 1.0})
     xr.testing.assert_identical(cube, before)
 
 
-def test_reflectance_times_ten_thousand_is_the_same_scene():
-    one, other = run(scene(), K), run(scene(factor=1e4), K)
+@pytest.mark.parametrize("method", [None, "vca-fcls"])
+def test_reflectance_times_ten_thousand_is_the_same_scene(method):
+    one, other = (run(cube, K, method=method) for cube in (scene(), scene(factor=1e4)))
     assert other.provenance["preparation"][-1]["what"] == "values divided by 10000"
     np.testing.assert_allclose(one.abundances.values, other.abundances.values, atol=1e-4)
     np.testing.assert_allclose(one.endmembers.spectra, other.endmembers.spectra, atol=1e-5)
@@ -183,11 +187,19 @@ def test_the_residual_is_what_is_left():
 
 def test_progress_and_timings():
     told = []
-    result = run(scene(), K, progress=lambda stage, done: told.append((stage, done)))
+    tell = lambda stage, done: told.append((stage, done))  # noqa: E731
+    result = run(scene(), K, method="vca-fcls", progress=tell)
     stages = ["prepare", "noise", "count", "scale", "fit", "unmix", "residual"]
     assert [s for s, done in told if done == 0] == [s for s, done in told if done == 1] == stages
     assert list(result.provenance["timings"]) == stages
     assert all(t >= 0 for t in result.provenance["timings"].values())
+
+
+def test_progress_of_the_default_never_turns_back():
+    told = []
+    run(scene(), K, progress=lambda stage, done: told.append((stage, done)))
+    fit = [done for stage, done in told if stage == "fit"]
+    assert len(fit) > 4 and fit == sorted(fit) and (fit[0], fit[-1]) == (0, 1)
 
 
 def test_progress_of_a_network_moves():
@@ -234,7 +246,8 @@ def test_the_record_is_complete_and_survives_json(method):
 
 def test_exact_answers_are_proved():
     for scale in ("none", "l2", "max", "shade"):
-        proof = run(scene(noise=0.02, brightness=0.4), K, scale=scale).provenance["convergence"]
+        cube = scene(noise=0.02, brightness=0.4)
+        proof = run(cube, K, method="vca-fcls", scale=scale).provenance["convergence"]
         assert proof["status"] == "solved exactly" and proof["pixels_checked"] == ROWS * COLUMNS
         assert proof["kkt"] < 1e-4
 
@@ -243,7 +256,7 @@ def test_files_are_hashed(tmp_path, write_envi):
     import hashlib
 
     path = write_envi(tmp_path / "a.img", scene().values, wavelength=WAVELENGTH)
-    about = run(path, K).provenance["input"]
+    about = run(path, K, method="vca-fcls").provenance["input"]
     assert about["path"] == str(path) and about["format"] == "ENVI"
     data_file = tmp_path / "a.img"
     entry = next(f for f in about["files"] if f["path"] == str(data_file))
@@ -291,9 +304,10 @@ def test_gaps_in_given_endmembers_drop_their_bands():
 
 
 def test_units_that_differ_are_warned_of():
-    result = run(scene(), endmembers=spectra() * 100)
+    result = run(scene(), endmembers=spectra() * 100, method="vca-fcls")
     assert any("same unit" in text for text in result.provenance["warnings"])
-    assert not run(scene(), endmembers=spectra()).provenance["warnings"]
+    good = run(scene(), endmembers=spectra(), method="vca-fcls")
+    assert not good.provenance["warnings"]
     assert make_ready(scene()).warnings == []
 
 
@@ -341,7 +355,7 @@ def test_what_is_no_scene():
         ({"n_endmembers": K, "device": "cuda"}, "does not use a GPU"),
         ({"n_endmembers": K, "seed": -1}, "seed: got -1"),
         ({"n_endmembers": K, "seed": 1.5}, "seed: got 1.5"),
-        ({"n_endmembers": K, "parameters": {"foo": 1}}, "foo: vca-fcls has no such parameter"),
+        ({"n_endmembers": K, "parameters": {"foo": 1}}, "foo: cresdae has no such parameter"),
         ({"n_endmembers": K, "parameters": {"seed": 1}}, "seed: not among"),
         ({"n_endmembers": K, "mask": np.ones((2, 2))}, r"mask: shape \(2, 2\)"),
         ({"n_endmembers": K, "mask": np.ones((ROWS, COLUMNS))}, "and the mask"),
@@ -366,9 +380,10 @@ def test_what_the_user_decides_is_not_decided():
 
 
 def test_configure():
-    made = decide.configure(None, None, 3, "l2", 9, "auto", {"restarts": 2})
-    assert type(made) is METHODS[DEFAULT]
-    assert (made.n_endmembers, made.scale, made.seed, made.restarts) == (3, "l2", 9, 2)
+    made = decide.configure(None, None, 3, "l2", 9, "auto", {"preset": "paper"})
+    assert type(made) is METHODS[DEFAULT] is METHODS["cresdae"]
+    assert (made.n_endmembers, made.scale, made.seed, made.preset) == (3, "l2", 9, "paper")
+    assert decide.configure(None, None, 3, "l2", 9, "auto", None).preset == "best"
     net = decide.configure("cresdae", None, 3, "none", 0, "cpu", None, print)
     assert net.device == "cpu" and net.progress is print
 
@@ -392,7 +407,7 @@ def test_a_method_that_diverges_is_said_to():
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(METHODS, "vca-fcls", Broken)
         with pytest.raises(FloatingPointError, match="vca-fcls diverged"):
-            run(scene(), K)
+            run(scene(), K, method="vca-fcls")
 
 
 def test_the_grid_is_the_scenes(envi_scene):
@@ -401,7 +416,7 @@ def test_the_grid_is_the_scenes(envi_scene):
 
     whole = open_scene(envi_scene)
     for part in (whole, whole[1:4, 2:6]):
-        result = run(part, 2, preparation={"detect_bad_bands": False})
+        result = run(part, 2, method="vca-fcls", preparation={"detect_bad_bands": False})
         crs, transform = georeferencing(result.abundances)
         assert crs.to_epsg() == 32633
         np.testing.assert_allclose(transform[:6], geo_of(part)[1])
@@ -422,8 +437,9 @@ def test_extracted_endmembers_are_the_pure_pixels(method):
 
 
 def test_extraction_and_run_agree():
-    again = run(scene(), endmembers=extract_endmembers(scene(), K))
-    np.testing.assert_allclose(again.abundances, run(scene(), K).abundances, atol=1e-6)
+    again = run(scene(), endmembers=extract_endmembers(scene(), K), method="vca-fcls")
+    first = run(scene(), K, method="vca-fcls")
+    np.testing.assert_allclose(again.abundances, first.abundances, atol=1e-6)
 
 
 def test_extraction_by_an_unknown_method():
@@ -443,7 +459,8 @@ def model(tmp_path):
 def test_a_model_applied_to_its_own_scene_is_the_run(model):
     applied = apply_model(model, scene())
     assert isinstance(applied, Unmixing)
-    np.testing.assert_array_equal(applied.abundances, run(scene(), K).abundances)
+    direct = run(scene(), K, method="vca-fcls")
+    np.testing.assert_array_equal(applied.abundances, direct.abundances)
     about = applied.provenance
     assert about["method"]["model"] == str(model) and about["scale"]["chosen"] == "model"
     assert about["bands"]["reason"][str(IN_WATER[0])] == "not used by the model"
@@ -481,7 +498,8 @@ def test_bands_are_found_by_position_without_wavelengths(tmp_path):
     plain = data(scene().values)
     train_model(plain, tmp_path / "m", n_endmembers=K, method="vca-fcls")
     applied = apply_model(tmp_path / "m", plain)
-    np.testing.assert_array_equal(applied.abundances, run(plain, K).abundances)
+    direct = run(plain, K, method="vca-fcls")
+    np.testing.assert_array_equal(applied.abundances, direct.abundances)
     assert applied.endmembers.wavelength is None
     with pytest.raises(InputError, match="made for scenes of 30 bands, this one has 29"):
         apply_model(tmp_path / "m", plain[..., 1:])
@@ -491,7 +509,7 @@ def test_smoothing_is_part_of_the_model(tmp_path):
     keywords = {"n_endmembers": K, "method": "vca-fcls", "preparation": {"smooth": 1.5}}
     train_model(scene(), tmp_path / "m", **keywords)
     applied = apply_model(tmp_path / "m", scene())
-    direct = run(scene(), K, preparation={"smooth": 1.5})
+    direct = run(scene(), K, method="vca-fcls", preparation={"smooth": 1.5})
     np.testing.assert_allclose(applied.abundances, direct.abundances, atol=2e-3)
     assert any(step["step"] == "smooth" for step in applied.provenance["preparation"])
 

@@ -9,6 +9,8 @@ from unmix.methods.linear import VCAFCLS
 from unmix.pipeline import run
 from unmix.pipeline.model import apply_model, train_model
 from unmix.pipeline.ready import filled, make_ready
+from unmix.simulate import simulate
+from unmix.types import Endmembers
 
 ROWS, COLUMNS, BANDS, K = 13, 17, 20, 3
 TINY = {"epochs": 2, "n_patches": 4, "batch_size": 2, "patch_size": 8, "window": 3}
@@ -54,15 +56,38 @@ def border(scene):
     return cube, out
 
 
-def test_gaps_are_filled_by_the_nearest_valid_pixel():
+def test_gaps_mirror_the_valid_pixels_next_to_them():
     valid = np.array([[True, True, False, False], [False, False, False, True]])
     X = np.array([[1.0, 10], [2, 20], [3, 30]])
     image = filled(X, valid)
     np.testing.assert_array_equal(image[..., 1], 10 * image[..., 0])
     np.testing.assert_array_equal(image[valid], X)
-    assert image[0, 2, 0] == 2 and image[0, 3, 0] == 3 and image[1, 0, 0] == 1
+    assert image[0, 2, 0] == 1 and image[0, 3, 0] == 3 and image[1, 0, 0] == 1
     whole = np.arange(8.0).reshape(4, 2)
     assert np.shares_memory(filled(whole, np.ones((2, 2), bool)), whole)
+
+
+def test_a_wide_gap_does_not_repeat_one_pixel():
+    rng = np.random.default_rng(0)
+    valid = np.ones((40, 50), bool)
+    valid[:12] = valid[:, :9] = False
+    image = filled(rng.standard_normal((valid.sum(), 2)), valid)
+    _, times = np.unique(image.reshape(-1, 2), axis=0, return_counts=True)
+    assert np.isfinite(image).all() and times.max() <= 4
+    np.testing.assert_array_equal(image[11, 20:], image[13, 20:])
+
+
+def test_a_masked_wedge_is_no_signal():
+    """What fills a gap must not look like materials that vary."""
+    members = Endmembers(np.random.default_rng(3).uniform(0.1, 0.9, (K, BANDS)))
+    made = simulate(members, size=(48, 52), snr=30, seed=0)
+    cube = made.cube.astype(np.float32)
+    rows, columns = np.indices(cube.shape[:2])
+    cube[rows + columns < 22] = np.nan
+    result = run(xr.DataArray(cube, dims=("y", "x", "band")), K, scale="shade")
+    evidence = result.provenance["evidence"]
+    assert evidence["components"] == K and evidence["misfit"] < 1.5
+    assert evidence["surface"] == "linear"
 
 
 def test_pixelwise_methods_get_the_valid_pixels_only(scene):

@@ -10,8 +10,8 @@ that were averaged are not independent, and their log-likelihoods count for as m
 prior on each face is only roughly right, and constants make up for a little of that, the more the
 more they are: the second price is what they gained at most where mixing was linear. An exponent
 that ends at a bound of its range is no candidate, nor is a bent one for a scene of more
-components than any could fill. A surface that does worse than the linear one from the first
-extraction is not tried from the second.
+components than any could fill, nor a bilinear one of more than 8 members. A surface that does
+worse than the linear one from the first extraction is not tried from the second.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ Array = NDArray[np.float64]
 _FITTED = 10_000  # pixels the endmembers are fitted on
 _COMPARED = 4000  # pixels the candidates are compared on
 _DOUBT = 1 / 150  # nats a number observed that a constant has to gain
+_PAIRED = 8  # members: more have too many pairs for a constant each
+_MOST = 0.8  # of the work is done when the last candidate is
 _CLOSE = 3e-4  # nats a number observed: candidates are compared no closer
 _ALIKE = 0.01  # share of the score by which an answer may be worse and still fit alike
 
@@ -139,13 +141,15 @@ def explain(
         starts = {"given": lens.onto(E)[0]}
     found: list[Candidate] = []
     plain = -np.inf
+    if n_members > _PAIRED:
+        surfaces = tuple(kind for kind in surfaces if kind != "bilinear")
     for i, kind in enumerate(surfaces):
         for j, (name, start) in enumerate(starts.items()):
             if j and kind != "linear" and -np.inf < found[-1].score < plain:
                 continue
             found.append(_candidate(lens, Y, noise, name, start, kind, E is not None))
             if progress is not None:
-                progress((i * len(starts) + j + 1) / (len(starts) * len(surfaces)))
+                progress(_MOST * (i * len(starts) + j + 1) / (len(starts) * len(surfaces)))
         if kind == "linear":
             plain = max(c.score for c in found)
         if kind == "linear" and Y.shape[1] > most_components(n_members):
