@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -162,9 +162,10 @@ def explain(
         )
     Y, noise = view.Y[rows], view.noise[rows]
     with suppress(FloatingPointError, np.linalg.LinAlgError):
-        best = fit(
+        again = fit(
             Y, lens.white, best.vertices, best.surface, noise=noise, fixed=E is not None, after=best
         )
+        best = replace(again, n_iter=best.n_iter + again.n_iter)
     if len(best.mean) != len(Y):  # the fit to more pixels failed
         Y, noise, rows = view.Y[few], view.noise[few], few
     rest = misfit(Y, lens.white, best.vertices, best.surface, best.mean, noise)
