@@ -68,7 +68,13 @@ class Best(Unmixer):
         else:
             tried = trial(lens, view, found, image, seed=self.seed, known=E is not None)
             self._fit_surface(lens, view, tried, image, E)
-        best = found.best
+        self._record(lens, found)
+        self._in_the_pixels_unit(pixels.dtype)
+        self.warnings_ = self._warnings(found)
+        return self
+
+    def _record(self, lens: Lens, found: Explanation) -> None:
+        """What was chosen, among what, and how well it explains the scene."""
         self.evidence_: dict[str, Any] = {
             "surface": str(self.surface_),
             "constants": [round(float(v), 6) for v in self.theta_],
@@ -79,11 +85,8 @@ class Best(Unmixer):
             "alternatives": len(self.alternatives_),
             "hidden_sd": round(float(self.hidden_), 5),
         }
-        self.history_ = {"log_likelihood": [float(v) for v in best.history]}
-        self.n_iter_ = best.n_iter
-        self._in_the_pixels_unit(pixels.dtype)
-        self.warnings_ = self._warnings(found)
-        return self
+        self.history_ = {"log_likelihood": [float(v) for v in found.best.history]}
+        self.n_iter_ = found.best.n_iter
 
     def _in_the_pixels_unit(self, dtype: Any) -> None:
         """Endmembers, found in `unit_`, in the unit of the pixels."""
@@ -241,19 +244,7 @@ class Best(Unmixer):
                     self.endmembers_ = self.endmembers_ * float(np.median(size))
                     self.alternatives_ = every * float(np.median(size))
             self.status_ = "Typical spectra of the model, moved to those of this scene."
-        self.evidence_ = {
-            **self.evidence_,
-            "surface": str(self.surface_),
-            "constants": [round(float(v), 6) for v in self.theta_],
-            "candidates": [candidate.record() for candidate in found.candidates],
-            "misfit": round(found.misfit, 4),
-            "noise_left": round(lens.ratio, 4) if lens.denoises else 1.0,
-            "components": int(lens.white.axes.shape[1]),
-            "alternatives": len(self.alternatives_),
-            "hidden_sd": round(float(self.hidden_), 5),
-        }
-        self.history_ = {"log_likelihood": [float(v) for v in found.best.history]}
-        self.n_iter_ = found.best.n_iter
+        self._record(lens, found)
         self.warnings_ = (*self._warnings(found), *moved(self.endmembers_, before, _APART))
         self._in_the_pixels_unit(dtype)
         return self
