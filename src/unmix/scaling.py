@@ -134,7 +134,7 @@ def choose_scale(
     NNLS. Without, they are the affine hull and the linear span that K endmembers would have (K − 1
     components around the mean, K through the origin), from one half of the pixels, tried on the
     other: no endmember estimate, good or bad, enters. Where the origin lies decides as well, as
-    long as the signal has no more dimensions than K members could fill: in noise a free brightness
+    long as the signal has no more dimensions than 2 K: in noise a free brightness
     predicts little better, but it makes a cone of the pixels (`unmix.origin`).
 
     Parameters
@@ -173,7 +173,7 @@ def choose_scale(
         origin = find_origin(X, seed)
         away = origin.distance / max(origin.error, 1e-12)
         evidence |= {"origin": away, "components": origin.components}
-        if origin.components <= 3 * (n + n * (n + 1) // 2) // 2:
+        if origin.components <= 2 * n:
             if origin.components >= n and away < _CONE:
                 why = f"the pixels make a cone: the origin is {away:.1f} errors off their signal"
                 return ScaleChoice("shade", why, evidence)
