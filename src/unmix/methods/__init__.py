@@ -35,6 +35,6 @@ EXTRACTORS = {
     name.removesuffix("-fcls"): kind for name, kind in METHODS.items() if name.endswith("-fcls")
 }
 
-# Its preset "best", chosen by what it measures (docs/benchmark.md); the recipe as published has to
+# Its preset "best", chosen by what it measures (docs/accuracy.md); the recipe as published has to
 # be asked for: preset="paper".
 DEFAULT = "cresdae"
