@@ -319,7 +319,7 @@ def test_trust_says_how_sure_each_member_is():
     words = section_of(page, "How far to trust it", "What was chosen and why")
     judged = words[words.index("materials. ") + len("materials. ") :]
     assert judged.startswith("Tree and water swap between starts. The intervals of the abundances")
-    assert "2.5 times its power after averaging: true errors are larger." in words
+    assert "2.5 times the power of the noise: true errors are larger." in words
     rows = sure.by_member(result)
     np.testing.assert_allclose([r["sd"] for r in rows], [0.02, 0.04 + 0.21 / 34, 0.1], rtol=1e-5)
     np.testing.assert_allclose([r["wide"] for r in rows], [0, 1 / 34, 1])

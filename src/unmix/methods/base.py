@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from contextlib import suppress
 from typing import Any, ClassVar
 
 import numpy as np
@@ -89,14 +88,11 @@ class Unmixer(TransformerMixin, BaseEstimator):
         return None
 
     def transform_with_uncertainty(self, X: ArrayLike) -> tuple[Pixels, dict[str, Pixels] | None]:
-        """What `transform` and `uncertainty` give; a method that finds both at once overrides it.
+        """What `transform` and `uncertainty` give, as a pair.
 
-        A configuration that `uncertainty` refuses has none.
+        A method that finds both at once overrides it.
         """
-        A = self.transform(X)
-        with suppress(InputError):  # of the configuration: X itself has just been accepted
-            return A, self.uncertainty(X)
-        return A, None
+        return self.transform(X), self.uncertainty(X)
 
     def inverse_transform(self, A: ArrayLike) -> Pixels:
         """Spectra A E (..., band) of abundances (..., member), at brightness 1."""

@@ -48,6 +48,7 @@ class Best(Unmixer):
     vertices_: Array
     sizes_: Array
     hidden_: float
+    untried_: bool
     unit_: float
     progress: Callable[[float], Any] | None
 
@@ -118,7 +119,7 @@ class Best(Unmixer):
         self.slope_, self.middle_ = lens.slope, lens.middle
         self.surface_, self.theta_ = best.surface.name, best.surface.theta
         self.vertices_, self.log_shares_ = best.vertices, best.log_shares
-        self.hidden_ = tried.hidden
+        self.hidden_, self.untried_ = tried.hidden, tried.failed
         if E is not None:
             self.sizes_ = np.asarray(lens.onto(E)[1], np.float64)
         elif self.scale == "shade":
@@ -179,6 +180,7 @@ class Best(Unmixer):
     ) -> None:
         """Typical spectra, exact abundances, and how far runs that fit alike differ."""
         self.surface_, self.theta_, self.hidden_ = TYPICAL, np.zeros(0), 0.0
+        self.untried_ = False
         if E is None:
             typical, every = members(pixels, image, n, self.scale, self.seed)
             _, size = abundances(pixels, typical.astype(pixels.dtype), self.scale)
@@ -189,7 +191,8 @@ class Best(Unmixer):
             self.alternatives_ = self.endmembers_[None]
         self.status_ = (
             f"Materials vary by more than noise (misfit {found.misfit:.1f}): typical spectra, "
-            f"{len(self.alternatives_)} runs that fit alike."
+            f"{len(self.alternatives_)} runs that fit alike. How bright a material is cannot be "
+            "told from its pixels: all have the same maximum."
         )
 
     def _typical(self, pixels: Pixels, sure: bool) -> tuple[Array, Array]:
@@ -233,6 +236,7 @@ class Best(Unmixer):
             self._fit_surface(lens, view, tried, image, E)
         else:
             self.surface_, self.theta_, self.hidden_ = TYPICAL, np.zeros(0), 0.0
+            self.untried_ = False
             every = self.alternatives_ / self.unit_
             self.endmembers_, self.alternatives_ = before, every
             if E is None:
@@ -311,7 +315,9 @@ class Best(Unmixer):
                 f"materials vary by more than noise: mixtures of {len(here)} spectra leave "
                 f"{found.misfit:.1f} times its power; more members (-k) may help"
             )
-        elif found.misfit > _UNEXPLAINED:
+        elif self.untried_:
+            out.append("the trial by simulation failed: intervals are those of noise alone")
+        if _UNEXPLAINED < found.misfit <= _VARIES:
             out.append(
                 f"mixtures of {len(here)} spectra leave {found.misfit:.1f} times the noise: K may "
                 "be too small, or intervals too narrow"

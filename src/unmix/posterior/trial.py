@@ -54,11 +54,14 @@ class Trial:
         Endmembers that were not chosen: of the uncorrected fit and of other starts.
     hidden : float
         ρ: what standard deviations leave out, √(sd² + ρ²).
+    failed : bool
+        The scene made could not be fitted: nothing is corrected, ρ is 0.
     """
 
     best: Fit
     alternatives: Array
     hidden: float
+    failed: bool = False
 
 
 def trial(
@@ -81,7 +84,7 @@ def trial(
     part, shape = _part(view, image)
     try:
         made = _Maker(lens, View(*(values[part] for values in astuple(view))), best, shape, seed)
-        seen, A, _ = made.like_the_scene()
+        seen, A = made.like_the_scene()
         few = sample_rows(len(A), _FITTED, seed)
         again = fit(
             seen.Y[few], lens.white, best.vertices, best.surface, noise=seen.noise[few],
@@ -89,7 +92,7 @@ def trial(
         )  # fmt: skip
         found_again = _posterior(seen, lens, again)
     except (FloatingPointError, np.linalg.LinAlgError):
-        return Trial(best, alternatives, 0.0)
+        return Trial(best, alternatives, 0.0, failed=True)
     surface = best.surface.moved(2 * best.surface.theta - again.surface.theta)
     vertices = 2 * best.vertices - again.vertices
     if known:
@@ -116,8 +119,8 @@ class _Maker:
     image: tuple[int, int] | None
     seed: int
 
-    def like_the_scene(self) -> tuple[View, Array, Posterior]:
-        """A scene made, its abundances (pixel, member), and what is found of them.
+    def like_the_scene(self) -> tuple[View, Array]:
+        """A scene made, and its abundances (pixel, member).
 
         Posterior means have more zeros than the abundances they are of, those under a flat prior
         fewer; maps between the two are taken with which the posterior finds as many members a pixel
@@ -128,13 +131,13 @@ class _Maker:
         flat[-1] = 0.0
         dense = self._posterior(self.view, flat)
 
-        def made(share: float) -> tuple[View, Array, Posterior]:
+        def made(share: float) -> tuple[View, Array]:
             A = np.maximum((1 - share) * sparse.mean + share * dense.mean, 0)
             A /= A.sum(axis=1, keepdims=True)
-            seen = self._seen(A)
-            return seen, A, self._posterior(seen)
+            return self._seen(A), A
 
-        low, high, aim = (self._members(p) for p in (made(0.0)[2], made(_DENSE)[2], sparse))
+        found = (self._posterior(made(share)[0]) for share in (0.0, _DENSE))
+        low, high, aim = (self._members(p) for p in (*found, sparse))
         share = _DENSE * (aim - low) / max(high - low, 1e-9)
         return made(float(np.clip(share, 0, 1)))
 

@@ -58,6 +58,7 @@ def _reasons(result: Unmixing, rows: list[dict[str, Any]]) -> Iterator[str]:
     """What was found about mixing, noise and fit, a sentence each."""
     evidence = section(result, "evidence")
     surface, fitted = evidence.get("surface"), [r for r in rows if r["behind"] is not None]
+    surface = surface if isinstance(surface, str) else None
     method = section(result, "method")
     if evidence and method.get("model") and not method.get("finetuned"):
         yield "All this was found on the scene that the model was trained on, not on this one."
@@ -66,8 +67,10 @@ def _reasons(result: Unmixing, rows: list[dict[str, Any]]) -> Iterator[str]:
             f"Mixing is taken as {surface}: it scores {number(fitted[1]['behind'])} better than "
             f"{fitted[1]['name']}."
         )
-    elif surface:
+    elif surface in MEANING:
         yield f"Mixing is taken as {surface}."
+    elif surface:
+        yield f"No way of mixing explains the scene: {surface} of what varies, mixed by area."
     components = evidence.get("components")
     if isinstance(components, int):
         yield f"{number(components)} independent directions of the spectra rise above the noise."

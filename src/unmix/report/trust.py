@@ -70,11 +70,11 @@ def _fit(result: Unmixing) -> Iterator[Judgement]:
 
 
 def _intervals(result: Unmixing) -> Iterator[Judgement]:
-    """Intervals know the noise alone, so a misfit makes them too narrow."""
+    """Intervals know nothing of what stays unexplained, so a misfit makes them too narrow."""
     misfit = misfit_of(result)
     if result.uncertainty is not None and misfit is not None and misfit >= NOTHING_LEFT:
-        text = "The intervals of the abundances count the noise alone, and what stays unexplained "
-        more = f"has {number(misfit)} times its power after averaging: true errors are larger."
+        text = "The intervals of the abundances do not count what stays unexplained, "
+        more = f"{number(misfit)} times the power of the noise: true errors are larger."
         yield Judgement("doubt", text + more)
 
 
