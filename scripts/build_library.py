@@ -37,6 +37,7 @@ SPLIB06 = {  # name: record of USGS splib06 (or of its companion sprlb06)
     "Hematite": "Hematite FE2602",
     "Epidote": "Epidote GDS26.a 75-200um",
     "Pyrophyllite": "Pyrophyllite PYS1A fine gr",
+    "Sepiolite": "Sepiolite SepNev-1.AcB",
     "Green grass": "Lawn_Grass GDS91 (Green)",
     "Playa mud": "Stonewall_Playa_Dry_Mud 2001",
     "Water": "Seawater_Coast_Chl SW1",

@@ -26,14 +26,14 @@ TRANSFORM = (30.0, 0.0, 412_335.0, 0.0, -30.0, 4_528_965.0)
 
 
 def builtin_library() -> Endmembers:
-    """The spectral library that ships with the package: 23 measured minerals, plants and surfaces.
+    """The spectral library that ships with the package: 24 measured minerals, plants and surfaces.
 
     400-2490 nm, 10 nm apart; data/PROVENANCE.md says where each comes from. Urban materials and
     soil have no values in the water-vapour bands.
 
     >>> library = builtin_library()
     >>> library.spectra.shape, "Kaolinite" in library.names
-    ((23, 210), True)
+    ((24, 210), True)
     """
     with as_file(files("unmix") / "data" / "library.csv") as path:
         found = read_endmembers(path)
