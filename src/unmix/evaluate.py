@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from unmix import metrics
 from unmix.checks import InputError
+from unmix.ortho import Ortho
 from unmix.types import Unmixing
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ def evaluate(result: Unmixing, truth: KnownTruth) -> dict[str, Any]:
     the same bands, else by the RMSE of their abundance maps. A true member without a partner
     counts as abundance 0; estimated members without one are reported, and their abundance is
     missing from the others. Pixels masked in the result or unknown in the truth are left out.
-    Endmembers of the truth may have the scene's bands or only those kept.
+    Endmembers of the truth may have the scene's bands or only those kept. Of a scene in swath
+    geometry, whose result lies on its map grid, the truth may be a map on either.
 
     Returns
     -------
@@ -69,7 +71,7 @@ def evaluate(result: Unmixing, truth: KnownTruth) -> dict[str, Any]:
     ([1, 0], 0.0, 0.0)
     """
     estimate = np.asarray(result.abundances.values, np.float64)
-    known = _folded(np.asarray(truth.abundances, np.float64), estimate.shape[:2])
+    known = _folded(np.asarray(truth.abundances, np.float64), result)
     both = np.isfinite(np.concatenate([estimate, known], axis=-1)).all(axis=-1)
     if not both.any():
         raise InputError("truth: no pixel is known in both the result and the truth; check both")
@@ -124,8 +126,18 @@ _COLUMNS = (
 )
 
 
-def _folded(A: Array, shape: tuple[int, int]) -> Array:
-    """True abundances as (rows, cols, member)."""
+def _folded(A: Array, result: Unmixing) -> Array:
+    """True abundances as (rows, cols, member) on the result's grid.
+
+    A truth of the swath is put on the grid as the result was.
+    """
+    shape, lookup = result.abundances.shape[:2], result.abundances.attrs.get("lookup")
+    if A.shape[:-1] != shape and isinstance(lookup, Ortho):
+        rows, cols = lookup.shape
+        if A.ndim == 2 and len(A) == rows * cols:
+            A = A.reshape(rows, cols, -1, order="F")
+        if A.shape[:2] == lookup.shape and A.ndim == 3:
+            return lookup.apply(A)
     if A.ndim == 2 and len(A) == shape[0] * shape[1]:
         return A.reshape(*shape, -1, order="F")
     if A.ndim != 3 or A.shape[:2] != tuple(shape):

@@ -18,6 +18,7 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from unmix.io.bands import BandTable
+from unmix.ortho import Ortho
 
 __all__ = ["BandKey", "Decoding", "PixelSource", "RawScene", "Reader"]
 
@@ -169,6 +170,12 @@ class RawScene:
         What `unmix info` shows: format, interleave, dtype_on_disk, ...
     history : list of str
         What was done on reading, a line each.
+    coords : dict
+        Further coordinates as xarray takes them, `(dims, values)` by name: `detector` along
+        `band`; `cloud`, `cloud_shadow`, `snow`, `haze`, `water` (y, x; bool) where the product
+        has them.
+    swath : Ortho, optional
+        The map grid of a scene in swath geometry, which has no affine then.
     """
 
     pixels: PixelSource
@@ -178,3 +185,5 @@ class RawScene:
     affine: Affine | None = None
     attrs: dict[str, Any] = field(default_factory=dict)
     history: list[str] = field(default_factory=list)
+    coords: dict[str, Any] = field(default_factory=dict)
+    swath: Ortho | None = None

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from unmix.checks import InputError
+from unmix.output.ortho import on_grid, read_lookup, write_lookup
 from unmix.output.place import REQUIRED, check_out
 from unmix.output.rasters import coarser, georeferencing, read_maps, read_rgb, to_rgba, write_tiff
 from unmix.output.tables import (
@@ -42,7 +43,7 @@ QUANTITIES = {"rmse": "rmse", "angle": "spectral angle [rad]", "scale": "scale"}
 def save(result: Unmixing, out: str | Path, *, overwrite: bool = False) -> Path:
     """Write the result folder and return its path.
 
-    Same arrays, same bytes: dates and timings live in manifest.json and report.html only.
+    A result in swath geometry is put on its map grid first. Same arrays, same bytes: dates and timings live in manifest.json and report.html only.
 
     Parameters
     ----------
@@ -59,7 +60,7 @@ def save(result: Unmixing, out: str | Path, *, overwrite: bool = False) -> Path:
     """
     path = check_out(out, overwrite)
     _check_result(result)
-    result = _portable(result)
+    result = on_grid(_portable(result))
     temporary = path.parent / f".unmix-{secrets.token_hex(6)}"
     made = [p for p in path.parents if not p.exists()]
     try:
@@ -97,6 +98,9 @@ def load(out: str | Path) -> Unmixing:
     output = manifest.pop("output")
     endmembers = read_csv(folder / "endmembers.csv", output)
     abundances = read_maps(folder / "abundances.tif", "member", endmembers.names)
+    lookup = read_lookup(folder / "glt.tif", manifest.get("grid"), abundances)
+    if lookup is not None:
+        abundances.attrs["lookup"] = lookup
     residual = read_maps(folder / "residual.tif", "quantity", tuple(QUANTITIES))
     uncertainty = read_uncertainty(folder / "uncertainty.tif", endmembers.names)
     for name, maps in (("residual", residual), ("uncertainty", uncertainty)):
@@ -146,6 +150,7 @@ def _write_all(result: Unmixing, folder: Path) -> None:
         bands, view = ["red", "green", "blue", "alpha"], to_rgba(result.rgb)
         transform = transform and coarser(transform, result.abundances.shape, view.shape[1:])
         write_tiff(folder / "false_colour.tif", view, bands, crs, transform)
+    write_lookup(result, folder / "glt.tif")
     write_csv(result.endmembers, folder / "endmembers.csv")
     write_spread(result.endmembers, folder / "endmembers_spread.csv")
     write_library(result.endmembers, folder / "endmembers.sli")

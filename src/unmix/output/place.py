@@ -8,13 +8,15 @@ from pathlib import Path
 
 from unmix.checks import InputError
 
-__all__ = ["OPTIONAL", "REQUIRED", "check_out"]
+__all__ = ["OPTIONAL", "REQUIRED", "SWATH", "check_out"]
 
 REQUIRED = ("manifest.json", "abundances.tif", "residual.tif", "endmembers.csv")
 OPTIONAL = ("uncertainty.tif", "endmembers_spread.csv")  # where the method knows them
+SWATH = ("glt.tif",)  # where the scene is a swath
 FILES = {
     *REQUIRED,
     *OPTIONAL,
+    *SWATH,
     *("endmembers.sli", "endmembers.hdr", "false_colour.tif", "quicklook.png", "report.html"),
 }
 SIDECARS = (".aux.xml", ".ovr", ".msk", ".qml", ".qmd")  # what map software leaves beside a raster

@@ -79,13 +79,15 @@ def write_tiff(
     (count, height, width), dtype = values.shape, values.dtype.name
     options |= {"count": count, "height": height, "width": width, "dtype": dtype}
     options |= {"crs": crs, "transform": transform, "compress": "DEFLATE", "blocksize": 256}
-    options |= {"overview_resampling": "AVERAGE", "bigtiff": "IF_SAFER"}
+    picture = dtype == "uint8"
+    resampling = "AVERAGE" if real or picture else "NEAREST"  # a mean of pixel numbers is none
+    options |= {"overview_resampling": resampling, "bigtiff": "IF_SAFER"}
     try:
         with _no_georeference_warning():
             with rasterio.open(path, "w", driver="COG", **options) as raster:
                 raster.write(values)
                 raster.descriptions = tuple(names)
-                if not real:
+                if picture:
                     raster.colorinterp = [ColorInterp[n] for n in names]
             with rasterio.open(path) as raster:
                 for i, band in enumerate(values, start=1):

@@ -143,19 +143,22 @@ def assemble(
 ) -> Unmixing:
     """Maps on the scene's grid with the endmembers and the record.
 
-    `A` and `residual` are (valid pixel, ...), `uncertainty` (valid pixel, member, statistic).
+    `A` and `residual` are (valid pixel, ...), `uncertainty` (valid pixel, member, statistic). Maps
+    of a scene in swath geometry stay in the swath and carry their grid, `attrs["swath"]`.
     """
     import xarray as xr
 
     from unmix.plot import false_colour
-    from unmix.scene import geo_coords
+    from unmix.scene import geo_coords, swath_of
 
+    swath = swath_of(ready.scene)
+    attrs = {} if swath is None else {"swath": swath}
     grid, valid = geo_coords(ready.scene), ready.valid
 
     def on_grid(values: Pixels, **labels: list[str]) -> xr.DataArray:
         full = np.full((*valid.shape, *values.shape[1:]), np.nan, np.float32)
         full[valid] = values
-        return xr.DataArray(full, dims=("y", "x", *labels), coords={**grid, **labels})
+        return xr.DataArray(full, {**grid, **labels}, ("y", "x", *labels), attrs=attrs)
 
     member, sure = list(endmembers.names), None
     if uncertainty is not None:

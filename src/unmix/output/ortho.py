@@ -1,0 +1,94 @@
+"""Results of a swath put on their map grid, at the point where they are written.
+
+A result folder holds maps on the grid alone, and beside them `glt.tif`: for each pixel of the grid
+the swath's column and row, counted from 1, 0 where there is none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unmix.checks import InputError
+from unmix.io.georef import grid_coords
+from unmix.ortho import Ortho, from_glt
+from unmix.output.rasters import georeferencing, read_tiff, write_tiff
+from unmix.types import Unmixing
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["on_grid", "read_lookup", "write_lookup"]
+
+HOW = "each grid pixel shows its nearest swath pixel, by the geometry lookup of the product"
+BANDS = ("glt_x", "glt_y")
+
+
+def on_grid(result: Unmixing) -> Unmixing:
+    """The result with every map on its grid; a result that is no swath comes back as it is.
+
+    The maps then carry the lookup in `attrs["lookup"]`, and the provenance says under `grid` what
+    was done.
+    """
+    ortho = result.abundances.attrs.get("swath")
+    if not isinstance(ortho, Ortho):
+        return result
+
+    def gridded(maps: xr.DataArray) -> xr.DataArray:
+        import xarray as xr
+
+        values = ortho.apply(maps.values)
+        labels = {name: maps.coords[name] for name in maps.dims if name in maps.coords}
+        where = grid_coords(ortho.crs_wkt, ortho.affine, *ortho.index.shape)
+        kept = {name: c for name, c in labels.items() if name not in ("y", "x")}
+        return xr.DataArray(values, {**where, **kept}, maps.dims, attrs={"lookup": ortho})
+
+    sure = result.uncertainty
+    about = {"from": "swath", "swath": list(ortho.shape), "shape": list(ortho.index.shape)}
+    return replace(
+        result,
+        abundances=gridded(result.abundances),
+        residual=gridded(result.residual),
+        uncertainty=None if sure is None else gridded(sure),
+        rgb=None if result.rgb is None else ortho.apply(result.rgb),
+        provenance={**result.provenance, "grid": about | {"how": HOW}},
+    )
+
+
+def write_lookup(result: Unmixing, path: Path) -> None:
+    """The lookup of a result that was put on a grid; nothing for any other."""
+    ortho = result.abundances.attrs.get("lookup")
+    if not isinstance(ortho, Ortho):
+        return
+    row, col = np.divmod(ortho.index, ortho.shape[1])
+    table = np.where(ortho.index < 0, 0, np.stack([col + 1, row + 1])).astype(np.int32)
+    write_tiff(path, table, BANDS, *georeferencing(result.abundances))
+
+
+def read_lookup(path: Path, about: Any, maps: xr.DataArray) -> Ortho | None:
+    """The lookup of a result folder; None where it holds maps of a scene that was one.
+
+    `about` is what the manifest says under `grid`.
+
+    Raises
+    ------
+    InputError
+        The file is damaged or belongs to another result.
+    """
+    if not path.is_file():
+        return None
+    try:
+        rows, cols = (int(n) for n in about["swath"])
+    except (TypeError, KeyError, ValueError):
+        raise InputError(f"out: {path}: manifest.json says nothing of a swath; run anew") from None
+    table, _ = read_tiff(path)
+    if table.shape != (2, *maps.shape[:2]) or table.dtype.kind not in "iu":
+        raise InputError(f"out: {path} and abundances.tif differ in size; run anew")
+    attrs = maps.coords["spatial_ref"].attrs if "spatial_ref" in maps.coords else {}
+    numbers = [float(v) for v in str(attrs.get("GeoTransform", "0 1 0 0 0 1")).split()]
+    c, a, b, f, d, e = numbers
+    crs = attrs.get("crs_wkt")
+    return from_glt(table[0], table[1], (rows, cols), crs, (a, b, c, d, e, f), f"out: {path}")
