@@ -2,7 +2,10 @@
 
 Dimensions (y, x, band); values float32, NaN where there is no data, with the declared scale
 applied. Coordinates: `wavelength` and `fwhm` (band; nm), `good` (band; bool) and, for a
-georeferenced scene, `spatial_ref` with `x`, `y` (see `unmix.io.georef`). `band` is a dimension
+georeferenced scene, `spatial_ref` with `x`, `y` (see `unmix.io.georef`). A satellite product also
+has `detector` (band; 0 VNIR, 1 SWIR), what it knows of the ground as `cloud`, `cloud_shadow`,
+`snow`, `haze`, `water` (y, x; bool), and the attributes `sensor`, `quantity` ("reflectance", or
+"radiance" with `units`), `acquired` (ISO 8601) and `sun_zenith` (degrees). `band` is a dimension
 without an index: detectors overlap, so wavelengths repeat and need not be sorted.
 """
 
@@ -11,6 +14,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xarray as xr
 from xarray.core import indexing
 
@@ -23,9 +27,11 @@ from unmix.io.lazy import Affine, RawScene
 from unmix.io.mat import read_mat
 from unmix.io.mat5 import is_mat5
 from unmix.io.mat73 import is_hdf5
+from unmix.io.products import read_product
 from unmix.io.raster import read_tiff
+from unmix.ortho import Ortho
 
-__all__ = ["as_scene", "files_of", "geo_coords", "geo_of", "open_scene"]
+__all__ = ["as_scene", "files_of", "geo_coords", "geo_of", "open_scene", "swath_of"]
 
 _OTHER_HDF5 = (".h5", ".he5", ".nc", ".nc4", ".hdf")
 _WRITTEN_AS = {
@@ -46,7 +52,8 @@ def open_scene(path: str | Path, *, variable: str | None = None) -> xr.DataArray
     Parameters
     ----------
     path : path-like
-        An ENVI header or data file, a GeoTIFF, or a MATLAB file. What the file holds decides,
+        An ENVI header or data file, a GeoTIFF, a MATLAB file, or a satellite product: its main
+        file, its metadata file or its folder (`unmix.io.products`). What the file holds decides,
         not its name alone.
     variable : str, optional
         Which variable of a MATLAB file is the scene, where that is not clear.
@@ -80,7 +87,12 @@ def open_scene(path: str | Path, *, variable: str | None = None) -> xr.DataArray
 
 def _read(path: Path, variable: str | None) -> RawScene:
     """The reader the file's first bytes (and neighbours) ask for."""
-    head, suffix = read_head(path), path.suffix.lower()
+    head, suffix = read_head(path, folder=True), path.suffix.lower()
+    product = read_product(path, head)
+    if product is not None:
+        if variable is not None:
+            raise InputError(f"variable: {path.name} is no MATLAB file; leave it out")
+        return product
     if is_mat5(head) or (is_hdf5(head) and suffix not in _OTHER_HDF5):
         return read_mat(path, variable)
     if variable is not None:
@@ -102,10 +114,14 @@ def as_scene(raw: RawScene, source: str) -> xr.DataArray:
         coords["wavelength"] = ("band", raw.bands.wavelength, {"units": "nm"})
     if raw.bands.fwhm is not None:
         coords["fwhm"] = ("band", raw.bands.fwhm, {"units": "nm"})
-    coords |= grid_coords(raw.crs_wkt, raw.affine, rows, cols)
+    coords |= raw.coords | grid_coords(raw.crs_wkt, raw.affine, rows, cols)
+    swath: dict[str, Any] = {}
+    if raw.swath is not None:  # rows and columns are counted, so that a crop knows where it lies
+        coords |= {"line": ("y", np.arange(rows)), "sample": ("x", np.arange(cols))}
+        swath = {"swath": raw.swath}
     lazy: Any = indexing.LazilyIndexedArray(raw.pixels)
     lazy = indexing.CopyOnWriteArray(lazy)  # assigning to the scene never touches the file
-    attrs = {"source": source, "files": raw.files, **raw.attrs, "history": raw.history}
+    attrs = {"source": source, "files": raw.files, **raw.attrs, **swath, "history": raw.history}
     name = Path(source).stem or None
     return xr.DataArray(xr.Variable(("y", "x", "band"), lazy, attrs), coords=coords, name=name)
 
@@ -117,6 +133,18 @@ def geo_of(scene: xr.DataArray) -> tuple[str | None, Affine | None]:
     `affine.Affine`. Correct after `scene[2:9, 3:7]`, too.
     """
     return grid_of(scene)
+
+
+def swath_of(scene: xr.DataArray) -> Ortho | None:
+    """The map grid of a scene in swath geometry, or of a part cut out of it; None for a map.
+
+    >>> swath_of(xr.DataArray([[[1.0]]], dims=("y", "x", "band"))) is None
+    True
+    """
+    ortho = scene.attrs.get("swath")
+    if not isinstance(ortho, Ortho) or not {"line", "sample"} <= set(scene.coords):
+        return None
+    return ortho.part(np.atleast_1d(scene["line"]), np.atleast_1d(scene["sample"]))
 
 
 def geo_coords(scene: xr.DataArray) -> dict[str, Any]:

@@ -119,6 +119,7 @@ def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
         ("size", f"{found['rows']} rows × {found['columns']} columns × {found['bands']} bands"),
         ("bands", f"{span}; {found['bands_kept']} used"),
     ]
+    lines[1:1] = _product(found["details"])
     lines += [("left out", f"{_ranges(bands)}: {why}") for why, bands in by_reason.items()]
     lines += [("read", text) for text in found["history"]]
     lines += [("prepared", f"{s['step']}: {s['what']} ({s['why']})") for s in found["preparation"]]
@@ -131,6 +132,22 @@ def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
     lines += [("", f"{c['name']}: {c['k']}") for c in found["criteria"]]
     lines.append(("brightness", f"scale {found['scale']}: {found['scale_why']}"))
     return lines + [("warning", text) for text in found["warnings"]]
+
+
+def _product(details: dict[str, Any]) -> list[tuple[str, str]]:
+    """What a satellite product says of itself.
+
+    >>> _product({"sensor": "PRISMA", "quantity": "reflectance", "sun_zenith": 31.25})
+    [('sensor', 'PRISMA'), ('product', 'reflectance, sun 31.2° from the zenith')]
+    """
+    lines = [("sensor", str(details["sensor"]))] if details.get("sensor") else []
+    about = [str(details[key]) for key in ("quantity", "units") if details.get(key)]
+    about = [" in ".join(about)] if about else []
+    if details.get("acquired"):
+        about.append(f"acquired {details['acquired']}")
+    if details.get("sun_zenith") is not None:
+        about.append(f"sun {details['sun_zenith']:.1f}° from the zenith")
+    return lines + ([("product", ", ".join(about))] if about else [])
 
 
 def _ranges(bands: list[str]) -> str:

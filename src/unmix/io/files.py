@@ -9,8 +9,10 @@ from unmix.checks import InputError
 __all__ = ["read_head"]
 
 
-def read_head(path: Path, n_bytes: int = 1024) -> bytes:
+def read_head(path: Path, n_bytes: int = 1024, *, folder: bool = False) -> bytes:
     """The first bytes of a file that must be there, be a file, and be readable.
+
+    With `folder`, a folder may be named as well and has none.
 
     Raises
     ------
@@ -25,6 +27,8 @@ def read_head(path: Path, n_bytes: int = 1024) -> bytes:
     try:
         path.stat()
         if path.is_dir():
+            if folder:
+                return b""
             raise InputError(f"{path}: is a folder; give a file in it")
         if not path.is_file():
             raise InputError(f"{path}: is no regular file; give one")
