@@ -8,7 +8,7 @@ results are put on the grid when they are written, each grid pixel taking its ne
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -38,7 +38,7 @@ class Ortho:
         Of the grid; (a, b, c, d, e, f) as everywhere.
     """
 
-    index: NDArray[np.int32]
+    index: NDArray[np.int32] = field(repr=False)
     shape: tuple[int, int]
     crs_wkt: str | None
     affine: Affine

@@ -61,10 +61,13 @@ def describe(scene: xr.DataArray, options: dict[str, Any], seed: int = 0) -> dic
     from unmix.n_endmembers import suggest
     from unmix.prepare import plan
     from unmix.scaling import choose_scale
-    from unmix.scene import geo_of
+    from unmix.scene import geo_of, swath_of
     from unmix.subspace import estimate_noise
 
     crs, transform = geo_of(scene)
+    swath = swath_of(scene)
+    if swath is not None:
+        crs, transform = swath.crs_wkt, swath.affine
     prepared = plan(scene, seed=seed, **options)
     pixels, valid = prepared.apply(np.asarray(scene.values))
     X = np.ascontiguousarray(pixels[valid])
@@ -77,7 +80,7 @@ def describe(scene: xr.DataArray, options: dict[str, Any], seed: int = 0) -> dic
         "details": {
             k: v
             for k, v in scene.attrs.items()
-            if k not in ("source", "format", "files", "history", "scale_declared")
+            if k not in ("source", "format", "files", "history", "scale_declared", "swath")
         },
         "rows": scene.sizes["y"],
         "columns": scene.sizes["x"],
@@ -85,6 +88,7 @@ def describe(scene: xr.DataArray, options: dict[str, Any], seed: int = 0) -> dic
         "wavelength_nm": wavelength,
         "crs": crs,
         "transform": transform,
+        "swath_grid": None if swath is None else list(swath.index.shape),
         "bands_kept": len(prepared.kept),
         "bands_left_out": {str(i + 1): why for i, why in prepared.reasons.items()},
         "pixels_valid": int(valid.sum()),
@@ -124,7 +128,7 @@ def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
     lines += [("read", text) for text in found["history"]]
     lines += [("prepared", f"{s['step']}: {s['what']} ({s['why']})") for s in found["preparation"]]
     lines += [
-        ("grid", _grid(found["crs"], found["transform"])),
+        ("grid", _grid(found["crs"], found["transform"]) + _swath(found["swath_grid"])),
         ("pixels", f"{found['pixels_valid']} valid, {found['pixels_masked']} masked"),
         ("SNR", f"{found['snr_db']:.1f} dB"),
         ("endmembers", f"{found['suggested_k']} suggested: {found['suggested_k_why']}"),
@@ -159,6 +163,11 @@ def _ranges(bands: list[str]) -> str:
     numbers = np.array(bands, dtype=int)
     pieces = np.split(numbers, np.flatnonzero(np.diff(numbers) != 1) + 1)
     return ", ".join(f"{p[0]}-{p[-1]}" if len(p) > 1 else f"{p[0]}" for p in pieces)
+
+
+def _swath(shape: list[int] | None) -> str:
+    """What the grid of a scene in swath geometry is."""
+    return "" if shape is None else f"; {shape[0]} × {shape[1]} for results, the scene is a swath"
 
 
 def _grid(crs: str | None, transform: Any) -> str:

@@ -22,8 +22,9 @@ from unmix.io.lazy import BandKey
 if TYPE_CHECKING:
     import h5py
 
-__all__ = ["H5Pixels", "attribute", "dataset", "layer", "open_h5", "vector"]
+__all__ = ["H5Pixels", "attribute", "dataset", "holds", "layer", "open_h5", "vector"]
 
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 # Deflate reaches 1032:1 at most; twice that leaves room for other filters.
 _MAX_RATIO = 2064
 _ALWAYS_FINE = 2**26  # bytes that a blank layer may unpack to, whatever it stores
@@ -46,6 +47,20 @@ def open_h5(path: str | Path) -> Iterator[h5py.File]:
         raise InputError(
             f"{where}: truncated or damaged HDF5 file ({line:.120}); copy or download it again"
         ) from None
+
+
+def holds(path: Path, head: bytes, *names: str) -> bool:
+    """Whether `path`, which begins with `head`, is an HDF5 file with all these groups or data sets.
+
+    A MATLAB file is none, whatever it holds.
+
+    >>> holds(Path("scene.nc"), b"CDF", "reflectance")
+    False
+    """
+    if path.suffix.lower() == ".mat" or not any(head[at : at + 8] == _SIGNATURE for at in (0, 512)):
+        return False
+    with open_h5(path) as file:
+        return all(name in file for name in names)
 
 
 def dataset(file: h5py.File, name: str, where: str, ndim: int | None = None) -> h5py.Dataset:
@@ -126,9 +141,8 @@ def attribute(holder: Any, name: str) -> str:
     >>> attribute(SimpleNamespace(attrs={"units": np.array([b"nm"])}), "units")
     'nm'
     """
-    value = holder.attrs.get(name, "")
-    while isinstance(value, np.ndarray | list | tuple):
-        value = value[()] if getattr(value, "ndim", 1) == 0 else (value[0] if len(value) else "")
+    value: Any = np.asarray(holder.attrs.get(name, ""), object).ravel()
+    value = value[0] if value.size else ""
     text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
     return text.strip("\0 \n")
 

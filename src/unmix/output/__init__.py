@@ -43,7 +43,8 @@ QUANTITIES = {"rmse": "rmse", "angle": "spectral angle [rad]", "scale": "scale"}
 def save(result: Unmixing, out: str | Path, *, overwrite: bool = False) -> Path:
     """Write the result folder and return its path.
 
-    A result in swath geometry is put on its map grid first. Same arrays, same bytes: dates and timings live in manifest.json and report.html only.
+    A result in swath geometry is put on its map grid first. Same arrays, same bytes: dates and
+    timings live in manifest.json and report.html only.
 
     Parameters
     ----------

@@ -78,8 +78,9 @@ def describe(estimator: Unmixer, name: str) -> dict[str, Any]:
 
 def record(ready: Ready) -> dict[str, Any]:
     """What was read, kept and masked, as the manifest holds it."""
-    from unmix.scene import files_of, geo_of
+    from unmix.scene import files_of, geo_of, swath_of
 
+    swath = swath_of(ready.scene)
     scene, prepared, valid = ready.scene, ready.preparation, ready.valid
     return {
         "input": {
@@ -87,7 +88,7 @@ def record(ready: Ready) -> dict[str, Any]:
             "files": hash_files(files_of(scene)),
             "format": scene.attrs.get("format"),
             "shape": [scene.sizes[d] for d in ("y", "x", "band")],
-            "crs": geo_of(scene)[0],
+            "crs": geo_of(scene)[0] if swath is None else swath.crs_wkt,
             "history": list(scene.attrs.get("history", [])),
         },
         "preparation": list(prepared.steps),
