@@ -130,7 +130,7 @@ def test_a_pipe_does_not_hang(tmp_path):
 
 
 def test_variable_is_for_matlab(tiff_scene):
-    with pytest.raises(InputError, match=r"variable: scene\.tif is no MATLAB file"):
+    with pytest.raises(InputError, match=r"variable: scene\.tif is no MATLAB or netCDF file"):
         open_scene(tiff_scene, variable="Y")
 
 
@@ -139,7 +139,7 @@ def test_other_hdf5_is_not_taken_for_matlab(tmp_path):
 
     with h5py.File(tmp_path / "a.he5", "w") as file:
         file["cube"] = np.ones((2, 3, 4))
-    with pytest.raises(InputError, match="not a scene format"):
+    with pytest.raises(InputError, match="leave open which is y, x, band"):
         open_scene(tmp_path / "a.he5")
 
 

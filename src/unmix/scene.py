@@ -19,6 +19,7 @@ import xarray as xr
 from xarray.core import indexing
 
 from unmix.checks import InputError
+from unmix.io.arrays import is_scene, is_zarr, raw_array, read_classic, read_zarr
 from unmix.io.envi import find_header, read_envi
 from unmix.io.files import read_head
 from unmix.io.gdal import is_tiff
@@ -27,11 +28,12 @@ from unmix.io.lazy import Affine, RawScene
 from unmix.io.mat import read_mat
 from unmix.io.mat5 import is_mat5
 from unmix.io.mat73 import is_hdf5
+from unmix.io.netcdf import read_netcdf
 from unmix.io.products import read_product
 from unmix.io.raster import read_tiff
 from unmix.ortho import Ortho
 
-__all__ = ["as_scene", "files_of", "geo_coords", "geo_of", "open_scene", "swath_of"]
+__all__ = ["as_scene", "files_of", "from_array", "geo_coords", "geo_of", "open_scene", "swath_of"]
 
 _OTHER_HDF5 = (".h5", ".he5", ".nc", ".nc4", ".hdf")
 _WRITTEN_AS = {
@@ -43,7 +45,10 @@ _WRITTEN_AS = {
         "has no ENVI header beside it; put one there (same name, ending in .hdr)",
     ),
 }
-FORMATS = "ENVI (.hdr with its data file), GeoTIFF (.tif, .tiff), MATLAB (.mat, v5 and v7.3)"
+FORMATS = (
+    "ENVI (.hdr with its data file), GeoTIFF (.tif, .tiff), MATLAB (.mat, v5 and v7.3), netCDF, "
+    "zarr"
+)
 
 
 def open_scene(path: str | Path, *, variable: str | None = None) -> xr.DataArray:
@@ -52,11 +57,12 @@ def open_scene(path: str | Path, *, variable: str | None = None) -> xr.DataArray
     Parameters
     ----------
     path : path-like
-        An ENVI header or data file, a GeoTIFF, a MATLAB file, or a satellite product: its main
+        An ENVI header or data file, a GeoTIFF, a MATLAB file, a netCDF file or zarr store of
+        xarray's, or a satellite product: its main
         file, its metadata file or its folder (`unmix.io.products`). What the file holds decides,
         not its name alone.
     variable : str, optional
-        Which variable of a MATLAB file is the scene, where that is not clear.
+        Which variable of a MATLAB or netCDF file is the scene, where that is not clear.
 
     Returns
     -------
@@ -88,15 +94,21 @@ def open_scene(path: str | Path, *, variable: str | None = None) -> xr.DataArray
 def _read(path: Path, variable: str | None) -> RawScene:
     """The reader the file's first bytes (and neighbours) ask for."""
     head, suffix = read_head(path, folder=True), path.suffix.lower()
+    if is_zarr(path):
+        return read_zarr(path, variable)
     product = read_product(path, head)
     if product is not None:
         if variable is not None:
-            raise InputError(f"variable: {path.name} is no MATLAB file; leave it out")
+            raise InputError(f"variable: {path.name} is no MATLAB or netCDF file; leave it out")
         return product
     if is_mat5(head) or (is_hdf5(head) and suffix not in _OTHER_HDF5):
         return read_mat(path, variable)
+    if is_hdf5(head):
+        return read_netcdf(path, variable)
+    if head.startswith((b"CDF\x01", b"CDF\x02")):
+        return read_classic(path, variable)
     if variable is not None:
-        raise InputError(f"variable: {path.name} is no MATLAB file; leave it out")
+        raise InputError(f"variable: {path.name} is no MATLAB or netCDF file; leave it out")
     if suffix == ".hdr" or (not is_tiff(head) and find_header(path) is not None):
         return read_envi(path)
     if is_tiff(head):
@@ -124,6 +136,30 @@ def as_scene(raw: RawScene, source: str) -> xr.DataArray:
     attrs = {"source": source, "files": raw.files, **raw.attrs, **swath, "history": raw.history}
     name = Path(source).stem or None
     return xr.DataArray(xr.Variable(("y", "x", "band"), lazy, attrs), coords=coords, name=name)
+
+
+def from_array(array: xr.DataArray) -> xr.DataArray:
+    """A user's own array as a scene: dimensions in any order, wavelengths in any unit.
+
+    A scene, or a part of one, comes back as it is.
+
+    Raises
+    ------
+    InputError
+        Names that leave open which dimension is y, x and band, or no image.
+
+    >>> own = xr.DataArray(np.ones((2, 3, 4)), dims=("bands", "lat", "lon"))
+    >>> from_array(own.assign_coords(bands=[0.5, 2.2])).wavelength.values
+    array([ 500., 2200.])
+    """
+    if is_scene(array):
+        return array
+    source = str(array.attrs.get("source") or array.encoding.get("source") or "")
+    scene = as_scene(raw_array(array), source)
+    scene.name = array.name
+    if not source:
+        del scene.attrs["source"]
+    return scene
 
 
 def geo_of(scene: xr.DataArray) -> tuple[str | None, Affine | None]:

@@ -23,6 +23,7 @@ from unmix.cli.common import (
     preparation_options,
     print_json,
 )
+from unmix.cli.radiometry import Radiometry, ToReflectance, open_reflectance
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -103,8 +104,19 @@ def describe(scene: xr.DataArray, options: dict[str, Any], seed: int = 0) -> dic
         "scale": scale.mode,
         "scale_why": scale.why,
         "history": scene.attrs.get("history", []),
-        "warnings": list(prepared.warnings),
+        "warnings": [*prepared.warnings, *_radiance(scene)],
     }
+
+
+def _radiance(scene: xr.DataArray) -> list[str]:
+    """What a radiance scene needs first."""
+    from unmix.prepare.radiance import check_reflectance
+
+    try:
+        check_reflectance(scene)
+    except InputError as error:
+        return [str(error)]
+    return []
 
 
 def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
@@ -195,6 +207,8 @@ def endmembers(
     water_windows: WaterWindows = None,
     smooth: Smooth = 0.0,
     reflectance_scale: ReflectanceScale = None,
+    to_reflectance: ToReflectance = None,
+    radiometry: Radiometry = None,
     variable: Variable = None,
     seed: Seed = 0,
     overwrite: Overwrite = False,
@@ -202,7 +216,6 @@ def endmembers(
     """Extract endmember spectra from a scene."""
     from unmix.io.library import write_csv, write_sli
     from unmix.pipeline import extract_endmembers
-    from unmix.scene import open_scene
 
     writers = {".csv": write_csv, ".sli": write_sli}
     if out.suffix.lower() not in writers:
@@ -210,7 +223,7 @@ def endmembers(
     if out.exists() and not overwrite:
         raise InputError(f"out: {out} exists; add --overwrite or choose another name")
     found = extract_endmembers(
-        open_scene(scene, variable=variable),
+        open_reflectance(scene, variable, to_reflectance, radiometry),
         n_endmembers,
         method=method,
         scale=scale,

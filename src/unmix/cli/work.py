@@ -30,6 +30,7 @@ from unmix.cli.common import (
     progress,
     read_mask,
 )
+from unmix.cli.radiometry import Radiometry, ToReflectance, open_reflectance
 
 if TYPE_CHECKING:
     from unmix.types import Unmixing
@@ -61,6 +62,8 @@ def run(
     water_windows: WaterWindows = None,
     smooth: Smooth = 0.0,
     reflectance_scale: ReflectanceScale = None,
+    to_reflectance: ToReflectance = None,
+    radiometry: Radiometry = None,
     parameters: Parameters = None,
     variable: Variable = None,
     seed: Seed = 0,
@@ -71,12 +74,11 @@ def run(
     """Unmix a scene: abundance maps, endmembers, a report."""
     from unmix.output import check_out
     from unmix.pipeline import run as unmix_run
-    from unmix.scene import open_scene
 
     check_out(out, overwrite)
     with progress(json) as tell:
         result = unmix_run(
-            open_scene(scene, variable=variable),
+            open_reflectance(scene, variable, to_reflectance, radiometry),
             n_endmembers,
             endmembers=endmembers,
             method=method,
@@ -103,6 +105,8 @@ def train(
     water_windows: WaterWindows = None,
     smooth: Smooth = 0.0,
     reflectance_scale: ReflectanceScale = None,
+    to_reflectance: ToReflectance = None,
+    radiometry: Radiometry = None,
     parameters: Parameters = None,
     variable: Variable = None,
     seed: Seed = 0,
@@ -111,13 +115,12 @@ def train(
 ) -> None:
     """Train a method on a scene and keep the model; endmembers may come with simulated data."""
     from unmix.pipeline.model import train_model
-    from unmix.scene import open_scene
 
     if out.exists() and not overwrite:
         raise InputError(f"out: {out} exists; add --overwrite or choose another name")
     with progress(False) as tell:
         status = train_model(
-            open_scene(data, variable=variable),
+            open_reflectance(data, variable, to_reflectance, radiometry),
             out,
             n_endmembers=n_endmembers,
             endmembers=endmembers,
@@ -142,6 +145,8 @@ def apply(
         bool, typer.Option("--finetune", help="Fit the model to the scene first, from what it has.")
     ] = False,
     mask: Mask = None,
+    to_reflectance: ToReflectance = None,
+    radiometry: Radiometry = None,
     variable: Variable = None,
     overwrite: Overwrite = False,
     json: Json = False,
@@ -149,11 +154,10 @@ def apply(
     """Unmix a scene with a trained model; the model itself stays as it is."""
     from unmix.output import check_out
     from unmix.pipeline.model import apply_model
-    from unmix.scene import open_scene
 
     check_out(out, overwrite)
     with progress(json) as tell:
-        opened = open_scene(scene, variable=variable)
+        opened = open_reflectance(scene, variable, to_reflectance, radiometry)
         result = apply_model(model, opened, mask=read_mask(mask), finetune=finetune, progress=tell)
     finish(result, out, overwrite, json)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,13 +12,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from unmix.checks import InputError, check_endmembers
+from unmix.pipeline.given import regions_of, with_regions
 from unmix.prepare import plan
 from unmix.prepare.preparation import Preparation
+from unmix.prepare.radiance import check_reflectance
 from unmix.types import Endmembers
 
 if TYPE_CHECKING:
     import xarray as xr
 
+    from unmix.io.roi import Region
     from unmix.methods.base import Unmixer
 
 __all__ = [
@@ -59,6 +62,7 @@ class Ready:
     cube: NDArray[np.float32]
     given: Endmembers | None = None
     E: Pixels | None = None
+    regions: tuple[dict[str, Any], ...] = ()
 
     @cached_property
     def image(self) -> NDArray[np.float32]:
@@ -80,6 +84,8 @@ class Ready:
     def warnings(self) -> list[str]:
         """What the user should look at before trusting the result."""
         found = list(self.preparation.warnings)
+        if self.scene.attrs.get("approximate"):
+            found.append(str(self.scene.attrs["approximate"]))
         if self.E is None:
             return found
         pixel = float(np.percentile(np.abs(self.X), 99))
@@ -96,22 +102,29 @@ def make_ready(
     scene: xr.DataArray | str | Path,
     *,
     endmembers: Endmembers | ArrayLike | str | Path | None = None,
+    roi: str | Path | Sequence[Region] | None = None,
+    roi_field: str | None = None,
     mask: ArrayLike | None = None,
     seed: int = 0,
     options: Mapping[str, Any] | None = None,
 ) -> Ready:
-    """Open and prepare a scene; `options` are keywords of `unmix.prepare.plan`."""
+    """Open and prepare a scene; `options` are keywords of `unmix.prepare.plan`.
+
+    Endmembers of regions (`roi`) follow those of `endmembers`.
+    """
     data = as_scene(scene)
     # first for their gaps alone: a file's unit may be told only by the prepared pixels
     given = None if endmembers is None else on_bands_of(data, endmembers, scale=1.0)
+    regions = regions_of(data, roi, roi_field)
     preparation = plan(data, mask=mask, seed=seed, excluded=_gaps(given), **dict(options or {}))
     ready = prepared_with(data, preparation)
     if endmembers is None:
-        return ready
+        return with_regions(ready, regions)
     guess = not data.attrs.get("scale_declared")
     like = (preparation.divisor, float(np.percentile(np.abs(ready.X), 99))) if guess else None
     given = on_bands_of(data, endmembers, like=like)
-    return replace(ready, given=given, E=preparation.apply_spectra(given.spectra))
+    ready = replace(ready, given=given, E=preparation.apply_spectra(given.spectra))
+    return with_regions(ready, regions)
 
 
 def filled(X: Pixels, valid: NDArray[np.bool_]) -> Pixels:
@@ -156,16 +169,24 @@ def prepared_with(scene: xr.DataArray, preparation: Preparation) -> Ready:
 
 
 def as_scene(scene: xr.DataArray | str | Path) -> xr.DataArray:
-    """The scene as a DataArray with dims (y, x, band)."""
-    if isinstance(scene, str | Path):
-        from unmix.scene import open_scene
+    """The scene as a DataArray with dims (y, x, band), reflectance.
 
-        return open_scene(scene)
-    if tuple(getattr(scene, "dims", ())) != ("y", "x", "band"):
+    Raises
+    ------
+    InputError
+        No array, dimensions that leave open what is what, or radiance.
+    """
+    from unmix.scene import from_array, open_scene
+
+    if isinstance(scene, str | Path):
+        scene = open_scene(scene)
+    elif not all(hasattr(scene, name) for name in ("dims", "coords", "attrs", "variable")):
         raise InputError(
-            f"scene: got dims {getattr(scene, 'dims', type(scene).__name__)}; "
-            "give a DataArray with dims ('y', 'x', 'band'), as open_scene does"
+            f"scene: got {type(scene).__name__}; give a DataArray with dims ('y', 'x', 'band'), "
+            "as open_scene does"
         )
+    scene = from_array(scene)
+    check_reflectance(scene)
     return scene
 
 

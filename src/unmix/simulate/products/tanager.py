@@ -80,7 +80,7 @@ def write(
         raise InputError(f"geometry, quantity: got {geometry!r}, {quantity!r}; see the choices")
     name = "surface_reflectance" if quantity == "reflectance" else "toa_radiance"
     root = f"HDFEOS/{'GRIDS' if geometry == 'ortho' else 'SWATHS'}/HYP"
-    hidden: NDArray[np.bool_] = np.isnan(X).all(axis=2)
+    hidden = np.asarray(np.isnan(X).all(axis=2))
     kind = f"{geometry}_{'sr' if quantity == 'reflectance' else 'radiance'}_hdf5"
     with new_folder(folder) as inside, h5py.File(inside / f"{scene}_{kind}.h5", "w") as file:
         fields = f"{root}/Data Fields"
