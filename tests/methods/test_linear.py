@@ -63,8 +63,8 @@ def test_given_endmembers_are_kept_and_solved_exactly():
     model = VCAFCLS(endmembers=E).fit(X)
     assert np.array_equal(model.endmembers_, E)
     assert rmse(model.transform(X), A, [0, 1, 2]) < 1e-3
-    with pytest.raises(InputError, match="n_endmembers: 4, but 3 endmembers given"):
-        VCAFCLS(4, endmembers=E).fit(X)
+    with pytest.raises(InputError, match="n_endmembers: 2, but 3 endmembers given"):
+        VCAFCLS(2, endmembers=E).fit(X)
 
 
 def test_feature_names_and_pipelines_of_scikit_learn():

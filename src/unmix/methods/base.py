@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from unmix.checks import InputError, check_endmembers, check_n_endmembers, check_option
+from unmix.extract.complete import completed
 from unmix.scaling import SCALES
 
 __all__ = ["Unmixer"]
@@ -56,7 +57,11 @@ class Unmixer(TransformerMixin, BaseEstimator):
         return A.reshape(*lead, A.shape[-1])
 
     def _check_configuration(self, X: Pixels) -> tuple[int, Pixels | None]:
-        """K and the given endmembers (None: to be extracted), checked against the pixels."""
+        """K and the given endmembers (None: to be extracted), checked against the pixels.
+
+        With more members asked for than given, the others are found beside them
+        (`unmix.extract.complete`) and all K are returned.
+        """
         check_option(self.scale, self.scales, "scale")
         if self.endmembers is None:
             if self.n_endmembers is None:
@@ -66,11 +71,20 @@ class Unmixer(TransformerMixin, BaseEstimator):
                 raise InputError("X: every pixel is the same; there is nothing to unmix")
             return n, None
         E = check_endmembers(self.endmembers, X.shape[1]).astype(X.dtype)
-        if self.n_endmembers not in (None, len(E)):
+        if self.n_endmembers in (None, len(E)):
+            return len(E), E
+        n = check_n_endmembers(self.n_endmembers, *X.shape)
+        if n < len(E):
             raise InputError(
-                f"n_endmembers: {self.n_endmembers}, but {len(E)} endmembers given; leave it out"
+                f"n_endmembers: {n}, but {len(E)} endmembers given; leave it out, or ask for more "
+                "to be found beside them"
             )
-        return len(E), E
+        return n, completed(X, E, n, scale=self.scale, seed=self.seed)
+
+    @property
+    def n_given(self) -> int:
+        """How many of the members were given, the first ones; 0 where all are found."""
+        return 0 if self.endmembers is None else len(np.asarray(self.endmembers))
 
     @abstractmethod
     def fit(self, X: ArrayLike, y: Any = None) -> Unmixer:

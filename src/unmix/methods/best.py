@@ -63,11 +63,13 @@ class Best(Unmixer):
         pixels, E = pixels / pixels.dtype.type(self.unit_), None if E is None else E / self.unit_
         with np.errstate(all="ignore"):
             lens, view = focus(pixels, image, n, self.scale, self.seed)
-            found = explain(lens, view, n, E=E, seed=self.seed, progress=self._tell)
+            found = explain(
+                lens, view, n, E=E, held=self._held(n), seed=self.seed, progress=self._tell
+            )
         if found.misfit > _VARIES:
             self._fit_typical(pixels, image, n, E, found)
         else:
-            tried = trial(lens, view, found, image, seed=self.seed, known=E is not None)
+            tried = trial(lens, view, found, image, seed=self.seed, known=self._held(n))
             self._fit_surface(lens, view, tried, image, E)
         self._record(lens, found)
         self._in_the_pixels_unit(pixels.dtype)
@@ -93,9 +95,13 @@ class Best(Unmixer):
         """Endmembers, found in `unit_`, in the unit of the pixels."""
         self.endmembers_ = (self.endmembers_ * self.unit_).astype(dtype)
         if self.endmembers is not None:
-            self.endmembers_ = np.asarray(self.endmembers).astype(dtype)
+            self.endmembers_[: self.n_given] = np.asarray(self.endmembers).astype(dtype)
         self.alternatives_ = self.alternatives_ * self.unit_
         self.spread_ = self._spread().astype(dtype)
+
+    def _held(self, n: int) -> NDArray[np.bool_]:
+        """Which of n members were given, and stay (member,)."""
+        return np.arange(n) < self.n_given
 
     def _tell(self, fraction: float) -> None:
         if self.progress is not None:
@@ -120,20 +126,31 @@ class Best(Unmixer):
         self.surface_, self.theta_ = best.surface.name, best.surface.theta
         self.vertices_, self.log_shares_ = best.vertices, best.log_shares
         self.hidden_, self.untried_ = tried.hidden, tried.failed
-        if E is not None:
-            self.sizes_ = np.asarray(lens.onto(E)[1], np.float64)
-        elif self.scale == "shade":
+        held = self._held(len(best.vertices))
+        if self.scale == "shade" and not held.all():
             self.sizes_ = sizes(lens, view, best, image, self.seed)
         else:
             self.sizes_ = np.ones(len(best.vertices))
+        if E is not None:
+            self._size_of_given(np.asarray(lens.onto(E)[1], np.float64), held)
         unit = self.sizes_[:, None] if self.scale == "shade" else self.level_
         self.endmembers_ = best.surface.endmembers(best.vertices) * unit
+        alternatives = tried.alternatives * unit
         if E is not None:
-            self.endmembers_ = np.asarray(E, np.float64)
+            self.endmembers_[held] = alternatives[:, held] = np.asarray(E, np.float64)[held]
+        if held.all():
             self.alternatives_ = self.endmembers_[None]
         else:
-            self.alternatives_ = np.stack([*(tried.alternatives * unit), self.endmembers_])
+            self.alternatives_ = np.stack([*alternatives, self.endmembers_])
         self.status_ = f"Fitted in {best.n_iter} steps, {best.surface.name} mixing."
+
+    def _size_of_given(self, own: Array, held: NDArray[np.bool_]) -> None:
+        """Sizes of held members from their spectra; those found have theirs beside them."""
+        if self.scale == "shade":
+            self.sizes_ *= float(np.median(own[held] / self.sizes_[held]))
+        elif self.scale != "none":
+            self.sizes_ *= self.level_
+        self.sizes_[held] = own[held]
 
     @property
     def _lens(self) -> Lens:
@@ -187,7 +204,13 @@ class Best(Unmixer):
             unit = float(np.median(size)) if self.scale != "none" else 1.0
             self.endmembers_, self.alternatives_ = typical * unit, every * unit
         else:
-            self.endmembers_ = np.asarray(E, np.float64)
+            self.endmembers_ = np.array(E, np.float64)
+            free = ~self._held(n)
+            if free.any():
+                typical = recentre(pixels, self.endmembers_, self.scale)[free]
+                size = np.linalg.norm(self.endmembers_[free], axis=1, keepdims=True)
+                length = np.linalg.norm(typical, axis=1, keepdims=True)
+                self.endmembers_[free] = typical * (size / np.maximum(length, 1e-12))
             self.alternatives_ = self.endmembers_[None]
         self.status_ = (
             f"Materials vary by more than noise (misfit {found.misfit:.1f}): typical spectra, "
@@ -217,7 +240,9 @@ class Best(Unmixer):
         dtype = self.endmembers_.dtype
         pixels = pixels / pixels.dtype.type(self.unit_)
         image, n, before = _image(X), len(self.endmembers_), self.endmembers_ / self.unit_
-        E = None if self.endmembers is None else np.asarray(self.endmembers, float) / self.unit_
+        E, held = None if self.endmembers is None else before.copy(), self._held(n)
+        if E is not None:
+            E[held] = np.asarray(self.endmembers, float) / self.unit_
         lens, view = focus(pixels, image, n, self.scale, self.seed)
         typical = self.surface_ == TYPICAL
         surface = surface_of("linear", n) if typical else self._surface
@@ -228,11 +253,11 @@ class Best(Unmixer):
         else:
             start = self.vertices_
         found = explain_again(
-            lens, view, start, surface, known=E is not None, typical=typical, seed=self.seed,
+            lens, view, start, surface, known=held, typical=typical, seed=self.seed,
             progress=self._tell,
         )  # fmt: skip
         if not typical and found.misfit <= _VARIES:
-            tried = trial(lens, view, found, image, seed=self.seed, known=E is not None)
+            tried = trial(lens, view, found, image, seed=self.seed, known=held)
             self._fit_surface(lens, view, tried, image, E)
         else:
             self.surface_, self.theta_, self.hidden_ = TYPICAL, np.zeros(0), 0.0

@@ -33,7 +33,7 @@ def explain_again(
     V: Array,
     surface: Surface,
     *,
-    known: bool = False,
+    known: bool | NDArray[np.bool_] = False,
     typical: bool = False,
     seed: int = 0,
     progress: Callable[[float], None] | None = None,
@@ -51,7 +51,7 @@ def explain_again(
     surface : Surface
         With the constants to start from.
     known : bool
-        The endmembers stay: constants and shares of faces are fitted.
+        Endmembers that stay, all or those of a mask (member,).
     typical : bool
         Nothing is fitted: only how much `V` leaves unexplained is wanted.
     seed : int
@@ -71,7 +71,7 @@ def explain_again(
         else:
             few = sample_rows(len(view.Y), _COMPARED, seed)
             seen, left = view.Y[few], view.noise[few]
-            starts = {"model": V} if known else {"model": V} | _simplex(lens, Y, V, seed)
+            starts = {"model": V} if np.any(known) else {"model": V} | _simplex(lens, Y, V, seed)
             found = []
             for i, (name, start) in enumerate(starts.items()):
                 done = fit(seen, lens.white, start, surface, noise=left, fixed=known)

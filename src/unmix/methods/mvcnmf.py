@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from unmix.checks import InputError
 from unmix.extract import vca
+from unmix.extract.complete import completed
 from unmix.extract.mvcnmf import check_keywords, mvcnmf
 from unmix.methods.linear import LinearUnmixer
 from unmix.scaling import normalise
@@ -125,9 +126,9 @@ class MVCNMF(LinearUnmixer):
         if self.endmembers is None:
             return vca(X, n, seed=self.seed)
         E = np.asarray(self.endmembers, X.dtype)
-        if self.scale == "none":
-            return E
-        return normalise(E, "max" if self.scale == "max" else "l2")[0]
+        if self.scale != "none":
+            E = normalise(E, "max" if self.scale == "max" else "l2")[0]
+        return completed(X, E, n, seed=self.seed)
 
 
 def _on_plane(X: Pixels, E: Pixels) -> tuple[Pixels, Pixels]:

@@ -110,6 +110,7 @@ def explain(
     n_members: int,
     *,
     E: NDArray[np.floating] | None = None,
+    held: NDArray[np.bool_] | bool = True,
     surfaces: tuple[str, ...] = SURFACES,
     seed: int = 0,
     progress: Callable[[float], None] | None = None,
@@ -123,6 +124,8 @@ def explain(
     n_members : int
     E : ndarray, shape (member, band), optional
         Known endmembers: only the surface is chosen.
+    held : ndarray of bool, shape (member,), optional
+        Those of E that are known; the others are where to start.
     surfaces : tuple of str
         Among which to choose.
     seed : int
@@ -135,6 +138,7 @@ def explain(
     rows = sample_rows(len(view.Y), _FITTED, seed)
     few = sample_rows(len(view.Y), _COMPARED, seed)
     Y, noise = view.Y[few], view.noise[few]
+    still = held if E is not None else False
     if E is None:
         starts = _starts(lens, view.Y[rows], n_members, seed)
     else:
@@ -147,7 +151,7 @@ def explain(
         for j, (name, start) in enumerate(starts.items()):
             if j and kind != "linear" and -np.inf < found[-1].score < plain:
                 continue
-            found.append(_candidate(lens, Y, noise, name, start, kind, E is not None))
+            found.append(_candidate(lens, Y, noise, name, start, kind, still))
             if progress is not None:
                 progress(_MOST * (i * len(starts) + j + 1) / (len(starts) * len(surfaces)))
         if kind == "linear":
@@ -163,7 +167,7 @@ def explain(
     Y, noise = view.Y[rows], view.noise[rows]
     with suppress(FloatingPointError, np.linalg.LinAlgError):
         again = fit(
-            Y, lens.white, best.vertices, best.surface, noise=noise, fixed=E is not None, after=best
+            Y, lens.white, best.vertices, best.surface, noise=noise, fixed=still, after=best
         )
         best = replace(again, n_iter=best.n_iter + again.n_iter)
     if len(best.mean) != len(Y):  # the fit to more pixels failed
@@ -173,12 +177,20 @@ def explain(
 
 
 def _candidate(
-    lens: Lens, Y: Array, noise: Array, name: str, start: Array, kind: str, known: bool
+    lens: Lens,
+    Y: Array,
+    noise: Array,
+    name: str,
+    start: Array,
+    kind: str,
+    known: NDArray[np.bool_] | bool,
 ) -> Candidate:
     """One fit; one that diverges has a score of −inf."""
     surface = surface_of(kind, len(start))
     try:
-        V = surface.vertices(start) if known else start
+        V = start
+        if np.any(known):
+            V = np.where(np.reshape(known, (-1, 1)), surface.vertices(start), start)
         done = fit(Y, lens.white, V, surface, noise=noise, fixed=known, tol=_CLOSE * Y.size)
     except (FloatingPointError, np.linalg.LinAlgError):
         return Candidate(name, kind, None, -np.inf)

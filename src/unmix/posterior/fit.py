@@ -88,13 +88,20 @@ class _State:
 
 @dataclass(frozen=True, eq=False)
 class _Scene:
-    """What does not change in a fit; `known` endmembers (member, band) stay."""
+    """What does not change in a fit; of the `known` endmembers (member, band) those `held` stay."""
 
     Y: Array
     white: Whitening
     faces: Faces
     noise: Array
-    known: Array | None
+    known: Array
+    held: NDArray[np.bool_]
+
+    def hold(self, V: Array, surface: Surface) -> Array:
+        """Vertices V with those of the held endmembers on this surface."""
+        if not self.held.any():
+            return V
+        return np.where(self.held[:, None], surface.vertices(self.known), V)
 
     def expect(self, state: _State, heat: float = 1.0, among: Array | None = None) -> Posterior:
         """The posterior, linearised at the state's abundances."""
@@ -118,10 +125,8 @@ class _Scene:
         surface = state.surface.moved(state.surface.theta + step[n : n + m])
         shares = np.exp(state.log_shares + np.clip(step[n + m :], -_LARGEST, _LARGEST))
         state = replace(state, log_shares=_logarithm(shares / shares.sum()))
-        if self.known is not None:
-            return replace(state, V=surface.vertices(self.known), surface=surface)
         z = self.white.coordinates(state.V) + step[:n].reshape(len(state.V), -1)
-        return replace(state, V=self.white.spectra(z), surface=surface)
+        return replace(state, V=self.hold(self.white.spectra(z), surface), surface=surface)
 
     def settled(self, state: _State, among: Array | None = None) -> tuple[_State, Posterior]:
         """The posterior linearised where it is itself, nearly."""
@@ -147,7 +152,7 @@ def abundances_of(
     A surface that is not linear is linearised `n_steps` times, from the linear answer.
     """
     noise = np.ones(len(Y)) if noise is None else noise
-    scene = _Scene(Y, white, faces_of(len(V)), noise, None)
+    scene = _Scene(Y, white, faces_of(len(V)), noise, V, np.zeros(len(V), bool))
     middle = np.zeros((1, Y.shape[1]))
     found = posterior(Y, white.coordinates(V)[None], middle, scene.faces, log_shares, noise)
     for turn in range(n_steps if len(surface.theta) else 0):
@@ -165,7 +170,7 @@ def fit(
     noise: Array | None = None,
     max_iter: int = 60,
     tol: float = 2.0,
-    fixed: bool = False,
+    fixed: bool | NDArray[np.bool_] = False,
     after: Fit | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Fit:
@@ -187,8 +192,9 @@ def fit(
         Steps after the heated ones.
     tol : float
         Ends when three steps have changed the log-likelihood by less.
-    fixed : bool
-        The endmembers are known, `start` are their vertices: constants and shares are fitted.
+    fixed : bool or ndarray of bool, shape (member,)
+        Endmembers that are known, `start` being their vertices; the others are fitted with the
+        constants and shares.
     after : Fit, optional
         Of the same pixels by another surface: its vertices, shares and abundances are started from,
         without heat.
@@ -210,7 +216,8 @@ def fit(
     start = np.array(start, np.float64)
     noise = np.ones(len(Y)) if noise is None else noise
     faces = faces_of(len(start))
-    scene = _Scene(Y, white, faces, noise, surface.endmembers(start) if fixed else None)
+    held = np.broadcast_to(np.asarray(fixed, bool), len(start))
+    scene = _Scene(Y, white, faces, noise, surface.endmembers(start), held)
     shares = np.full(len(faces.sizes), -np.log(len(faces.sizes)))
     J, middle = white.coordinates(start)[None], np.zeros((1, Y.shape[1]))
     if not np.ptp(J[0], axis=0).max() > 1e-9 * np.abs(J).max():
@@ -281,9 +288,10 @@ def _information(scene: _Scene, state: _State, found: Posterior) -> tuple[Array,
     S = surface.scores(found.mean, V, white, R, H, found.covariance)
     theta = surface.theta
     n, m = S.shape[1] - len(theta), len(theta)
-    if scene.known is not None:
-        S[:, n:] += S[:, :n] @ _chain(scene, state, scene.known).T
-        S[:, :n] = 0
+    if scene.held.any():
+        still = np.flatnonzero(np.repeat(scene.held, n // len(V)))
+        S[:, n:] += S[:, still] @ _chain(scene, state, scene.known)[:, still].T
+        S[:, still] = 0
     S = np.concatenate([S, found.on - np.exp(state.log_shares)], axis=1)
     slope, information = S.sum(axis=0), S.T @ S
     if m:
@@ -340,13 +348,15 @@ def _heated(scene: _Scene, state: _State, heat: float) -> _State:
     M, surface, white, Y = found.mean, state.surface, scene.white, scene.Y
     noise = heat * scene.noise
     V = state.V
-    if scene.known is None:
+    free = np.flatnonzero(~scene.held)
+    if len(free):
         at = white.coordinates(V)
         C = np.einsum("nkl,n->kl", found.covariance, 1 / noise)
         Q = C + (M.T / noise) @ M
         ridge = 1e-7 * np.trace(Q) * np.eye(len(Q))
         rest = (M.T / noise) @ (Y - surface.at(M, V, white)) - C @ at
-        V = white.spectra(at + np.linalg.solve(Q + ridge, rest))
+        at[free] += np.linalg.solve((Q + ridge)[np.ix_(free, free)], rest[free])
+        V = scene.hold(white.spectra(at), surface)
     if len(surface.theta):
         theta = surface.theta
         base = surface.at(M, V, white)
@@ -355,7 +365,7 @@ def _heated(scene: _Scene, state: _State, heat: float) -> _State:
         slopes = []
         for move in moves:
             ahead = surface.moved(theta + move)
-            there = V if scene.known is None else ahead.vertices(scene.known)
+            there = scene.hold(V, ahead)
             slopes.append((ahead.at(M, there, white) - base) / move.sum())
         J = surface.slopes(M, V, white)
         R, *G = _across(J, scene.faces, found.on.argmax(axis=1), [Y - base, *slopes])
@@ -365,8 +375,7 @@ def _heated(scene: _Scene, state: _State, heat: float) -> _State:
         pull = wide @ (R * scale).ravel() + (surface.centre - theta) / surface.sd**2
         step = np.linalg.solve(B + 0.02 * np.diag(np.diag(B)), pull)
         surface = surface.moved(theta + np.clip(step, -_STRIDE, _STRIDE) * surface.sd.clip(max=1))
-        if scene.known is not None:
-            V = surface.vertices(scene.known)
+        V = scene.hold(V, surface)
     return _State(V, surface, _logarithm(found.on.mean(axis=0)), M, found.covariance)
 
 

@@ -71,7 +71,7 @@ def trial(
     image: tuple[int, int] | None,
     *,
     seed: int,
-    known: bool,
+    known: bool | NDArray[np.bool_],
 ) -> Trial:
     """Put the best candidate to the trial; `known` endmembers are not corrected.
 
@@ -95,8 +95,9 @@ def trial(
         return Trial(best, alternatives, 0.0, failed=True)
     surface = best.surface.moved(2 * best.surface.theta - again.surface.theta)
     vertices = 2 * best.vertices - again.vertices
-    if known:
-        vertices = surface.vertices(best.surface.endmembers(best.vertices))
+    if np.any(known):
+        still = surface.vertices(best.surface.endmembers(best.vertices))
+        vertices = np.where(np.reshape(known, (-1, 1)), still, vertices)
     better = replace(best, vertices=vertices, surface=surface)
     return Trial(better, alternatives, _hidden(found_again, A))
 

@@ -1,0 +1,107 @@
+"""Endmembers from regions of the scene: read, averaged, and put beside those of a library."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unmix.checks import InputError
+from unmix.extract.regions import region_spectrum
+from unmix.types import Endmembers
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from unmix.io.roi import Region
+    from unmix.pipeline.ready import Ready
+
+__all__ = ["region_endmembers", "regions_of", "with_regions"]
+
+
+def regions_of(
+    scene: xr.DataArray, roi: str | Path | Sequence[Region] | None, field: str | None
+) -> tuple[Region, ...]:
+    """Regions as they are given: none, a file or text, or regions themselves."""
+    if roi is None:
+        if field is not None:
+            raise InputError("roi-field: names a field of the regions; give them with --roi")
+        return ()
+    if isinstance(roi, str | Path):
+        from unmix.io.roi import read_regions
+
+        return read_regions(roi, scene, field)
+    return tuple(roi)
+
+
+def with_regions(ready: Ready, regions: Sequence[Region]) -> Ready:
+    """A prepared scene with the regions' endmembers after those it has.
+
+    Raises
+    ------
+    InputError
+        A region without a valid pixel, or of a name that an endmember has already.
+    """
+    if not regions:
+        return ready
+    found, about, E = region_endmembers(ready, regions)
+    if ready.given is None or ready.E is None:
+        return replace(ready, given=found, E=E, regions=about)
+    double = sorted(set(ready.given.names) & set(found.names))
+    if double:
+        raise InputError(
+            f"roi: {double[0]!r:.60} is the name of a region and of an endmember; rename one"
+        )
+    spread = np.zeros((len(ready.given), found.spectra.shape[1]))
+    assert found.spread is not None
+    both = replace(
+        found,
+        spectra=np.vstack([ready.given.spectra, found.spectra]),
+        names=(*ready.given.names, *found.names),
+        source=f"{ready.given.source}; {found.source}",
+        spread=np.vstack([spread, found.spread]),
+    )
+    return replace(ready, given=both, E=np.vstack([ready.E, E]), regions=about)
+
+
+def region_endmembers(
+    ready: Ready, regions: Sequence[Region]
+) -> tuple[Endmembers, tuple[dict[str, Any], ...], NDArray[np.float64]]:
+    """Endmembers of regions on the scene's bands, what they were made of, and on the kept bands.
+
+    Their spread is the standard deviation of the pixels that made them.
+    """
+    rows = np.full(ready.valid.shape, -1, np.intp)
+    rows[ready.valid] = np.arange(len(ready.X))
+    spectra, spread, about = [], [], []
+    for region in regions:
+        picks = rows[region.rows, region.cols]
+        picks = picks[picks >= 0]
+        if not len(picks):
+            raise InputError(
+                f"roi: none of the {len(region)} pixels of {region.name!r:.60} is valid (no data "
+                "or masked); move the region"
+            )
+        found = region_spectrum(ready.X[picks])
+        spectra.append(found.mean)
+        spread.append(found.spread)
+        used = int(found.kept.sum())
+        about.append(
+            {"name": region.name, "parts": region.parts, "pixels": len(region),
+             "valid": len(picks), "used": used}
+        )  # fmt: skip
+    restore = ready.preparation.restore_spectra
+    E = np.stack(spectra)
+    scene = ready.scene
+    nm, fwhm = (
+        np.asarray(scene[c].values, np.float64) if c in scene.coords else None
+        for c in ("wavelength", "fwhm")
+    )
+    names = tuple(region.name for region in regions)
+    source = f"means of {len(regions)} regions"
+    made = Endmembers(restore(E), nm, names, source, fwhm, restore(np.stack(spread)))
+    return made, tuple(about), E
