@@ -15,7 +15,7 @@ from unmix.io.lazy import RawScene
 
 __all__ = ["READERS", "files_in", "read_product"]
 
-READERS = ("enmap", "emit", "tanager")
+READERS = ("enmap", "ahsi", "prisma", "emit", "tanager")
 """Modules of `unmix.io` that read a satellite product, in the order they are asked."""
 
 NAMES = "AHSI (GF-5, GF-5B, ZY1-02D), EnMAP or PRISMA"

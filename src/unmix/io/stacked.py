@@ -14,7 +14,7 @@ from unmix.checks import InputError
 from unmix.io.gdal import open_tiff
 from unmix.io.lazy import BandKey, Reader
 
-__all__ = ["Stacked", "as_key", "flag_layer", "numbers"]
+__all__ = ["Flagged", "Hiding", "Stacked", "as_key", "flag_layer", "numbers"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +56,71 @@ class Stacked:
         for mine, stored in pieces:
             out[..., as_key(mine)] = stored
         return out
+
+
+@dataclass(frozen=True, eq=False)
+class Hiding:
+    """Window reader that gives NaN where a pixel was not seen: 0 in all its bands.
+
+    A 0 in some bands may be a measurement, so pixels that are 0 throughout a window are looked up
+    in reference bands that the ground is never dark in.
+
+    Parameters
+    ----------
+    reader : Reader
+    reference : ndarray of int
+        Sorted band indices.
+
+    >>> cube = np.array([[[0, 0, 0], [0, 0, 9]]])
+    >>> hiding = Hiding(lambda rows, cols, bands: cube[rows, cols, bands], np.array([2]))
+    >>> hiding(slice(0, 1), slice(0, 2), slice(0, 1)).tolist()
+    [[[nan], [0.0]]]
+    """
+
+    reader: Reader
+    reference: NDArray[np.intp]
+
+    def __call__(self, rows: slice, cols: slice, bands: BandKey) -> NDArray[Any]:
+        """Stored numbers of a window, axes (y, x, band)."""
+        stored = self.reader(rows, cols, bands)
+        hidden = (stored == 0).all(axis=2)
+        if hidden.any():
+            hidden &= (self.reader(rows, cols, as_key(self.reference)) == 0).all(axis=2)
+        return _with_nan(stored, hidden)
+
+
+@dataclass(frozen=True, eq=False)
+class Flagged:
+    """Window reader that gives NaN where a flag of the same size has one of some bits set.
+
+    Parameters
+    ----------
+    reader, flags : Reader
+    bits : int
+
+    >>> cube = np.array([[[5, 6]]])
+    >>> flagged = Flagged(lambda *key: cube[key], lambda *key: (cube - 4)[key], 2)
+    >>> flagged(slice(0, 1), slice(0, 1), slice(0, 2)).tolist()
+    [[[5.0, nan]]]
+    """
+
+    reader: Reader
+    flags: Reader
+    bits: int
+
+    def __call__(self, rows: slice, cols: slice, bands: BandKey) -> NDArray[Any]:
+        """Stored numbers of a window, axes (y, x, band)."""
+        stored = self.reader(rows, cols, bands)
+        return _with_nan(stored, (self.flags(rows, cols, bands) & self.bits) != 0)
+
+
+def _with_nan(stored: NDArray[Any], hidden: NDArray[np.bool_]) -> NDArray[Any]:
+    """`stored` with NaN at `hidden` pixels or values, as floats where there are any."""
+    if not hidden.any():
+        return stored
+    stored = stored.astype(np.result_type(stored, np.float32))
+    stored[hidden] = np.nan
+    return stored
 
 
 def _in_place(inverse: NDArray[np.intp]) -> bool:

@@ -19,7 +19,7 @@ from unmix.checks import check_option
 
 __all__ = ["PRODUCTS", "writer"]
 
-PRODUCTS = ("enmap", "emit", "tanager")
+PRODUCTS = ("ahsi", "enmap", "prisma", "emit", "tanager")
 """Products that can be written, by the names of their modules."""
 
 

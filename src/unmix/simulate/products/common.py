@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from unmix.checks import InputError
 
-__all__ = ["Affine", "checked", "detectors_of", "new_folder"]
+__all__ = ["Affine", "checked", "detectors_of", "lonlat_of", "new_folder", "write_tiff"]
 
 Affine = tuple[float, float, float, float, float, float]
 
@@ -82,3 +82,45 @@ def detectors_of(wavelength: NDArray[np.float64], detector: ArrayLike | None) ->
     if len(back) == 1:
         return (np.arange(len(wavelength)) > back[0]).astype(np.intp)
     return (wavelength >= 1000.0).astype(np.intp)
+
+
+def lonlat_of(
+    crs: str, transform: Affine, shape: tuple[int, int]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Longitude and latitude (rows, columns) of a grid's pixel centres, in degrees (WGS 84).
+
+    >>> lon, lat = lonlat_of("EPSG:4326", (0.5, 0.0, 10.0, 0.0, -0.5, 50.0), (1, 2))
+    >>> lon.tolist(), lat.tolist()
+    ([[10.25, 10.75]], [[49.75, 49.75]])
+    """
+    from rasterio.warp import transform as warp
+
+    a, b, c, d, e, f = transform
+    rows, cols = (k + 0.5 for k in np.indices(shape))
+    x, y = a * cols + b * rows + c, d * cols + e * rows + f
+    lon, lat = warp(crs, "EPSG:4326", x.ravel(), y.ravel())
+    return np.reshape(lon, shape), np.reshape(lat, shape)
+
+
+def write_tiff(
+    path: Path,
+    bands: NDArray[np.generic],
+    crs: str | None,
+    transform: Affine | None,
+    nodata: int | None = None,
+) -> None:
+    """A deflated GeoTIFF of (rows, columns, band); without a grid, a plain TIFF."""
+    import warnings
+
+    import rasterio
+    from rasterio.errors import NotGeoreferencedWarning
+
+    rows, cols, count = bands.shape
+    profile = {"driver": "GTiff", "height": rows, "width": cols, "count": count}
+    profile |= {"dtype": bands.dtype, "nodata": nodata, "compress": "deflate"}
+    if transform is not None:
+        profile |= {"crs": crs, "transform": rasterio.Affine(*transform)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with rasterio.open(path, "w", **profile) as file:
+            file.write(bands.transpose(2, 0, 1))

@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from unmix.simulate.products.common import Affine, checked, detectors_of, new_folder
+from unmix.simulate.products.common import Affine, checked, detectors_of, new_folder, write_tiff
 
 __all__ = ["write"]
 
@@ -80,35 +80,23 @@ def write(
     stored[held] = np.clip(np.round(X[held] / GAIN), NODATA + 1, 32767)
     stored = stored[..., order]
     with new_folder(folder) as inside:
-        _tiff(inside / f"{scene}-SPECTRAL_IMAGE.TIF", stored, crs, transform, NODATA)
+        write_tiff(inside / f"{scene}-SPECTRAL_IMAGE.TIF", stored, crs, transform, NODATA)
         for name, values in (layers or {}).items():
             flags = np.asarray(values, bool)
             if name == "water":
                 ground = (stored != NODATA).any(axis=2)
                 flags_ = np.where(ground, np.where(flags, 2, 1), 3)
                 path = inside / f"{scene}-QL_QUALITY_CLASSES.TIF"
-                _tiff(path, flags_.astype(np.uint8)[..., None], crs, transform, None)
+                write_tiff(path, flags_.astype(np.uint8)[..., None], crs, transform)
             else:
                 path = inside / f"{scene}-{_LAYERS[name]}.TIF"
-                _tiff(path, flags.astype(np.uint8)[..., None], crs, transform, None)
+                write_tiff(path, flags.astype(np.uint8)[..., None], crs, transform)
         root = _metadata(stored, nm[order], width[order], part[order], scene, level)
         _angles(root, 90.0 - sun_zenith, acquired)
         indent(root)
         tree = ElementTree(root)
         tree.write(inside / f"{scene}-METADATA.XML", encoding="UTF-8", xml_declaration=True)
     return Path(folder) / f"{scene}-METADATA.XML"
-
-
-def _tiff(
-    path: Path, bands: NDArray[np.generic], crs: str, transform: Affine, nodata: int | None
-) -> None:
-    import rasterio
-
-    rows, cols, count = bands.shape
-    profile = {"driver": "GTiff", "height": rows, "width": cols, "count": count, "crs": crs}
-    profile |= {"dtype": bands.dtype, "nodata": nodata, "compress": "deflate"}
-    with rasterio.open(path, "w", transform=rasterio.Affine(*transform), **profile) as file:
-        file.write(bands.transpose(2, 0, 1))
 
 
 def _metadata(
