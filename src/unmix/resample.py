@@ -24,7 +24,7 @@ from scipy.special import ndtr
 from unmix.checks import InputError
 from unmix.types import Endmembers
 
-__all__ = ["resample"]
+__all__ = ["resample", "values_on"]
 
 FWHM_TO_SIGMA = 1.0 / (2.0 * np.sqrt(2.0 * np.log(2.0)))
 MAX_GAP = 25.0
@@ -107,6 +107,30 @@ def resample(
         f"{endmembers.source}; resampled to {len(bands.centre)} bands ({kind})".lstrip("; "),
         _widths(fwhm, len(bands.centre)),
     )
+
+
+def values_on(
+    endmembers: Endmembers, wavelength: ArrayLike, fwhm: ArrayLike | None = None
+) -> Array:
+    """What `resample` gives, as an array (member, band); a spectrum without any value there is NaN.
+
+    For libraries of which some entries cover other wavelengths than the scene.
+
+    Raises
+    ------
+    InputError
+        The library has no wavelengths; bad values.
+
+    >>> nir = Endmembers(np.array([[0.2, 0.4]]), np.array([800.0, 820.0]))
+    >>> values_on(nir, [600.0, 810.0])
+    array([[nan, 0.3]])
+    """
+    if endmembers.wavelength is None:
+        raise InputError("library: no wavelengths to resample by; give a library that has them")
+    bands = _less_own_width(_target(wavelength, fwhm), endmembers)
+    source = np.asarray(endmembers.wavelength, float)
+    order = np.argsort(source, kind="stable")
+    return _apply(source[order], endmembers.spectra[:, order], bands, None)
 
 
 def _as_is(

@@ -1,0 +1,17 @@
+"""Absorption features of spectra: continuum removal, depth, centre, and maps of them."""
+
+from unmix.features.continuum import convex_hull, hull_quotient, remove_continuum
+from unmix.features.depth import FeatureValues, measure
+from unmix.features.windows import FEATURES, MAPPED, Feature, feature
+
+__all__ = [
+    "FEATURES",
+    "MAPPED",
+    "Feature",
+    "FeatureValues",
+    "convex_hull",
+    "feature",
+    "hull_quotient",
+    "measure",
+    "remove_continuum",
+]
