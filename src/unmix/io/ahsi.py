@@ -41,7 +41,7 @@ from unmix.io.lazy import Decoding, PixelSource, RawScene
 from unmix.io.products import files_in
 from unmix.io.raster import read_tiff
 from unmix.io.rpb import map_of, read_rpb
-from unmix.io.stacked import Hiding, Stacked
+from unmix.io.stacked import Hiding, Stacked, overlap_note
 from unmix.io.xml import first_number, first_text, looks_like_xml, read_xml
 from unmix.ortho import Ortho
 
@@ -130,9 +130,10 @@ def read(image: Path) -> RawScene:
     table = bands_of(files, mission, parts, [raw.pixels.shape[2] for raw in raws])
     history = ["radiance = gain · DN + offset by the product's RadCal tables"]
     bands = band_table(
-        len(table.gain), image.name, history, wavelength=table.wavelength, unit="nm",
+        len(table.gain), image.name, [], wavelength=table.wavelength, unit="nm",
         fwhm=table.fwhm,
     )  # fmt: skip
+    history += overlap_note(table.wavelength, table.detector)
     stacked = Stacked(tuple(raw.pixels.reader for raw in raws), table.image, table.within)
     reader = Hiding(stacked, _bright(table.wavelength))
     history.append("pixels that are 0 in every band read as NaN")

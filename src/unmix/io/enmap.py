@@ -40,7 +40,7 @@ from unmix.io.gdal import is_tiff
 from unmix.io.lazy import Decoding, PixelSource, RawScene
 from unmix.io.products import files_in
 from unmix.io.raster import read_tiff
-from unmix.io.stacked import Stacked, flag_layer, numbers
+from unmix.io.stacked import Stacked, flag_layer, numbers, overlap_note
 from unmix.io.xml import first_number, first_text, looks_like_xml, read_xml
 
 __all__ = ["find", "read"]
@@ -141,10 +141,11 @@ def read(meta: Path) -> RawScene:
     order = np.lexsort((table.wavelength, table.detector))
     history = [f"gains and offsets of {meta.name} applied"]
     bands = band_table(
-        shape[2], meta.name, history,
+        shape[2], meta.name, [],
         wavelength=table.wavelength[order], unit="nm", fwhm=table.fwhm[order],
         good=table.good[order],
     )  # fmt: skip
+    history += overlap_note(table.wavelength, table.detector)
     nodata = first_number(root, "specific", "backgroundValue")
     nodata = (-32768.0 if level == "L2A" else 0.0) if nodata is None else nodata
     history.append(f"no-data {nodata:g} read as NaN")

@@ -44,7 +44,7 @@ from unmix.io.hdf5 import H5Pixels, attribute, dataset, holds, layer, open_h5, v
 from unmix.io.lazy import Decoding, PixelSource, RawScene, Reader
 from unmix.io.prisma_place import place
 from unmix.io.products import files_in
-from unmix.io.stacked import Flagged, Hiding, Stacked
+from unmix.io.stacked import Flagged, Hiding, Stacked, overlap_note
 
 if TYPE_CHECKING:
     import h5py
@@ -98,9 +98,10 @@ def read(path: Path) -> RawScene:
     number = np.concatenate([np.full(len(p.wavelength), i) for i, p in enumerate(parts)])
     table = {k: np.concatenate([getattr(p, k) for p in parts]) for k in _COLUMNS}
     bands = band_table(
-        len(number), where, history, wavelength=table["wavelength"], unit="nm",
+        len(number), where, [], wavelength=table["wavelength"], unit="nm",
         fwhm=table["fwhm"],
     )  # fmt: skip
+    history += overlap_note(table["wavelength"], number)
     stacked = Stacked(tuple(p.reader for p in parts), number, table["band"].astype(np.intp))
     reader = Hiding(stacked, _reference(table["wavelength"]))
     history.append("pixels that are 0 in every band, and values flagged as errors, read as NaN")

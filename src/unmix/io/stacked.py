@@ -14,7 +14,7 @@ from unmix.checks import InputError
 from unmix.io.gdal import open_tiff
 from unmix.io.lazy import BandKey, Reader
 
-__all__ = ["Flagged", "Hiding", "Stacked", "as_key", "flag_layer", "numbers"]
+__all__ = ["Flagged", "Hiding", "Stacked", "as_key", "flag_layer", "numbers", "overlap_note"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,3 +163,15 @@ def numbers(text: str | None) -> list[int]:
     [1, 2, 7]
     """
     return [int(item) for item in (text or "").split(",") if item.strip().isdecimal()]
+
+
+def overlap_note(wavelength: NDArray[np.float64], detector: NDArray[np.intp]) -> list[str]:
+    """A line of history on where the detectors 0 and 1 see the same wavelengths; none where not.
+
+    >>> overlap_note(np.array([500.0, 990.0, 905.0, 2400.0]), np.array([0, 0, 1, 1]))
+    ['VNIR and SWIR, one after the other, both see 905 to 990 nm']
+    """
+    vnir, swir = wavelength[detector == 0], wavelength[detector == 1]
+    if not len(vnir) or not len(swir) or swir.min() > vnir.max():
+        return []
+    return [f"VNIR and SWIR, one after the other, both see {swir.min():g} to {vnir.max():g} nm"]
