@@ -201,3 +201,21 @@ def test_a_real_tile_survives_the_round_trip(shared_data, tmp_path):
     np.testing.assert_array_equal(scene.good, tile.good)
     np.testing.assert_allclose(scene.values, tile.values, atol=5.1e-5)
     assert (np.diff(scene.detector) != 0).sum() == 1
+
+
+def test_a_run_keeps_scale_grid_and_wavelengths(product, tmp_path):
+    import unmix
+
+    scene = open_scene(product)
+    out = unmix.run(scene, 2, method="vca-fcls", preparation={"overlap": "keep"}).save(
+        tmp_path / "out"
+    )
+    with rasterio.open(out / "abundances.tif") as file:
+        assert tuple(file.transform)[:6] == UPRIGHT and file.crs == rasterio.crs.CRS.from_string(
+            CRS
+        )
+        assert np.isnan(file.read(1)[0, 0])
+    table = np.genfromtxt(out / "endmembers.csv", delimiter=",", skip_header=1)
+    np.testing.assert_allclose(table[:, 0], WAVELENGTH, atol=1e-3)
+    spectra = table[:, 1:]
+    assert 0.04 < np.nanmin(spectra) < np.nanmax(spectra) < 0.76

@@ -141,9 +141,11 @@ def is_scene(array: Any) -> bool:
     """
     if tuple(array.dims) != ("y", "x", "band") or "band" in array.coords:
         return False
+    if "files" in array.attrs:  # what `open_scene` read is decoded; its scale_factor says how
+        return True
     if {"_FillValue", "missing_value", "scale_factor", "add_offset"} & set(array.attrs):
         return False
-    return "files" in array.attrs or "line" in array.coords or not array.coords
+    return "line" in array.coords or not array.coords
 
 
 def is_zarr(path: Path) -> bool:
