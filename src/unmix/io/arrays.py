@@ -106,7 +106,7 @@ def raw_layout(layout: Layout, reader: Reader, dtype: str, files: tuple[str, ...
     if decoding.nodata is not None:
         attrs["nodata"] = decoding.nodata
     scaled = decoding.gain is not None or decoding.offset is not None
-    attrs |= {"dtype_on_disk": dtype, "scale_declared": scaled or quantity == "reflectance"}
+    attrs |= {"dtype_on_disk": dtype, "scale_declared": scaled}
     pixels = PixelSource((rows, cols, n_bands), reader, decoding)
     coords = layers_of(layout, axes)
     return RawScene(pixels, bands, list(files), crs, affine, attrs, history, coords, swath)
@@ -128,7 +128,7 @@ def _quantity(layout: Layout) -> str:
     name = layout.where.rpartition(":")[2].lower()
     if "radiance" in said or "radiance" in name or "/sr" in said or "sr-1" in said:
         return "radiance"
-    return ""
+    return "reflectance" if "reflectance" in said + name or "rfl" in name else ""
 
 
 def is_scene(array: Any) -> bool:
@@ -164,7 +164,7 @@ def read_zarr(path: Path, variable: str | None = None) -> RawScene:
     import xarray as xr
 
     try:
-        data = xr.open_dataset(path, engine="zarr", chunks=None, consolidated=None)
+        data = xr.open_dataset(path, engine="zarr", chunks=None, consolidated=False)
     except Exception as error:  # zarr and numcodecs raise many types on damaged stores
         line = " ".join(str(error).split())
         raise InputError(f"{path.name}: damaged zarr store ({line:.120}); write it again") from None

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unmix.checks import InputError
+from unmix.io.aviris import NODATA, about_aviris
 from unmix.io.bands import band_table
 from unmix.io.envi_header import EnviHeader, numbers, parse_header, split_list
 from unmix.io.georef import envi_crs, map_info_affine
@@ -104,7 +105,7 @@ def read_envi(path: Path) -> RawScene:
         [str(header_path), str(data)],
         crs,
         affine,
-        _attrs(header, decoding),
+        _attrs(header, decoding, where),
         history,
     )
 
@@ -174,6 +175,8 @@ def _wavelength(header: EnviHeader, where: str, history: list[str]) -> NDArray[n
 def _decoding(header: EnviHeader, where: str, history: list[str]) -> Decoding:
     """No-data number and declared scale."""
     nodata = _number(header, "data ignore value", where)
+    if nodata is None and about_aviris(where) and header.dtype.lstrip("<>=|") in ("f4", "i2"):
+        nodata = NODATA
     factor = _number(header, "reflectance scale factor", where)
     if nodata is not None:
         history.append(f"no-data {nodata:g} read as NaN")
@@ -205,7 +208,7 @@ def _number(header: EnviHeader, name: str, where: str) -> int | float | None:
         raise InputError(f"{where}: {name} = {text!r:.40} is not a number; correct it") from None
 
 
-def _attrs(header: EnviHeader, decoding: Decoding) -> dict[str, Any]:
+def _attrs(header: EnviHeader, decoding: Decoding, where: str) -> dict[str, Any]:
     """What is worth showing of the header."""
     attrs: dict[str, Any] = {
         "format": "ENVI",
@@ -219,11 +222,29 @@ def _attrs(header: EnviHeader, decoding: Decoding) -> dict[str, Any]:
         attrs["scale_factor"] = decoding.divisor
     if decoding.nodata is not None:
         attrs["nodata"] = decoding.nodata
+    attrs |= about_aviris(where) | _radiometry(header)
     for key, name in (("description", "description"), ("sensor", "sensor type")):
         text = " ".join(header.fields.get(name, "").strip("{} \t\r\n").split())
         if text and text.lower() != "unknown":
-            attrs[key] = text[:500]
+            attrs.setdefault(key, text[:500])
     names = split_list(header.fields.get("band names", ""))
     if len(names) == header.bands:
         attrs["band_names"] = names
+    return attrs
+
+
+def _radiometry(header: EnviHeader) -> dict[str, Any]:
+    """Quantity, unit, time and sun that the header states."""
+    attrs: dict[str, Any] = {}
+    units = " ".join(header.fields.get("data units", "").strip("{} ").split())
+    said = (units + header.fields.get("data type name", "")).lower()
+    if "radiance" in said or re.search(r"(/|\b)sr\b", said):
+        attrs |= {"quantity": "radiance", "units": units[:60]}
+    time = header.fields.get("acquisition time", "").strip("{} ")
+    attrs |= {"acquired": time[:40]} if time else {}
+    elevation = header.fields.get("sun elevation", "")
+    try:
+        attrs |= {"sun_zenith": 90.0 - float(elevation)} if elevation else {}
+    except ValueError:
+        pass
     return attrs

@@ -15,6 +15,7 @@ import numpy as np
 
 from unmix.checks import InputError
 from unmix.io.arrays import choose, raw_layout
+from unmix.io.aviris import about_aviris
 from unmix.io.hdf5 import H5Pixels, attribute, dataset, open_h5
 from unmix.io.layout import Layout, Named, axes_of
 from unmix.io.lazy import RawScene
@@ -46,7 +47,7 @@ def read_netcdf(path: Path, variable: str | None = None) -> RawScene:
     raw = raw_layout(layout, _reader(path, name, layout), dtype, (str(path),))
     known = {"format": "netCDF", "variable": name}
     known |= {"description": title[:200]} if title else {}
-    known |= {"acquired": start[:40]} if start else {}
+    known |= about_aviris(path.name) | ({"acquired": start[:40]} if start else {})
     raw.attrs.update(known | raw.attrs)
     return raw
 

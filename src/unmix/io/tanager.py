@@ -175,7 +175,8 @@ def _grid(file: h5py.File, where: str, shape: tuple[int, int]) -> tuple[str, Aff
         )
     (left, top), (right, bottom) = corners["UpperLeftPointMtrs"], corners["LowerRightMtrs"]
     rows, cols = shape
-    a, e = (right - left) / cols, (bottom - top) / rows
+    steps = (right - left) / cols, (bottom - top) / rows
+    a, e = (float(f"{step:.12g}") for step in steps)  # corners are rounded
     if not (np.isfinite([a, e]).all() and a > 0 and e < 0):
         raise InputError(f"{where}: its grid's corners are in the wrong order; download it again")
     return wkt, (a, 0.0, left, 0.0, e, top)
