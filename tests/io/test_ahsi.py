@@ -16,6 +16,7 @@ from tiny_products import (
     WAVELENGTH,
     assert_placed,
     assert_refused,
+    assert_survives_damage,
     assert_windows,
     cube,
 )
@@ -265,3 +266,8 @@ def test_one_image_of_other_bands_than_its_tables(tmp_path, capsys):
     table = image.with_name("GF5_AHSI_SWIR_RadCal.raw")
     table.write_text("\n".join(table.read_text().splitlines()[:-1]))
     assert_refused(image, "10 + 12 gains where", capsys)
+
+
+@pytest.mark.parametrize("mission", ["GF5", "GF5B"])
+def test_damaged_files_give_an_answer_or_one_line(tmp_path, mission):
+    assert_survives_damage(make(tmp_path / "p", mission=mission))

@@ -19,6 +19,7 @@ from tiny_products import (
     WAVELENGTH,
     assert_placed,
     assert_refused,
+    assert_survives_damage,
     assert_windows,
     cube,
 )
@@ -219,3 +220,7 @@ def test_a_run_keeps_scale_grid_and_wavelengths(product, tmp_path):
     np.testing.assert_allclose(table[:, 0], WAVELENGTH, atol=1e-3)
     spectra = table[:, 1:]
     assert 0.04 < np.nanmin(spectra) < np.nanmax(spectra) < 0.76
+
+
+def test_damaged_files_give_an_answer_or_one_line(product):
+    assert_survives_damage(product)

@@ -7,11 +7,12 @@ centres and widths from the Spectralresponse tables. VNIR (GF-5: 150 bands, 390 
 76 + 90 bands: no number of bands is built in, each table must fit its image.
 
 Verified against public readers of these products: names of files, two-column tables separated by
-comma, tab or space, gain · DN + offset, tags `StartTime`, `SolarZenith`, `SatelliteID` and the
-corners' in the XML, RPC in .rpb. Not verified, because no file says it: the unit of radiance, taken
-to be W m⁻² sr⁻¹ µm⁻¹ as for the other sensors of the same data centre; the zone of StartTime (one
-public reader takes it for Beijing time; it is passed on as it is); what marks missing pixels (0 in
-every band is taken for it).
+comma, tab or space, gain · DN + offset, tags `StartTime` and `SolarZenith` in the XML, RPC in .rpb.
+Not verified, because no file says it: the unit of radiance, taken to be W m⁻² sr⁻¹ µm⁻¹ as for the
+other sensors of the same data centre (radiances that users publish are of that size); the zone of
+StartTime (one public reader takes it for Beijing time; it is passed on as it is); what marks
+missing pixels (0 in every band is taken for it); how well the two images are registered (pixel by
+pixel is assumed).
 
 Images of level 1 lie in the sensor's rows and columns. Where they carry no map grid of their own,
 the RPCs give every pixel's longitude and latitude at the product's mean height, and results are

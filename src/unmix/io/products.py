@@ -18,7 +18,7 @@ __all__ = ["READERS", "files_in", "read_product"]
 READERS = ("enmap", "ahsi", "prisma", "emit", "tanager")
 """Modules of `unmix.io` that read a satellite product, in the order they are asked."""
 
-NAMES = "AHSI (GF-5, GF-5B, ZY1-02D), EnMAP or PRISMA"
+NAMES = "AHSI (GF-5, GF-5B, ZY1-02D), EnMAP, PRISMA, EMIT or Tanager"
 
 _ARCHIVES = {b"PK\3\4": "zip", b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"7z\xbc\xaf": "7z"}
 _MOST_FILES = 10_000
