@@ -47,7 +47,7 @@ _WRITTEN_AS = {
 }
 FORMATS = (
     "ENVI (.hdr with its data file), GeoTIFF (.tif, .tiff), MATLAB (.mat, v5 and v7.3), netCDF, "
-    "zarr"
+    "zarr, or a file or the folder of an AHSI, EnMAP, PRISMA, EMIT or Tanager product"
 )
 
 
