@@ -97,7 +97,7 @@ def raw_layout(layout: Layout, reader: Reader, dtype: str, files: tuple[str, ...
     rows, cols, n_bands = (layout.shape[a] for a in axes)
     if min(rows, cols, n_bands) < 1:
         raise InputError(f"{layout.where}: has no pixels ({layout.shape}); give an image")
-    kept = "sensor units acquired sun_zenith description long_name".split()
+    kept = "sensor units acquired sun_zenith description long_name approximate".split()
     attrs: dict[str, Any] = {k: str(v)[:500] for k, v in layout.attrs.items() if k in kept}
     if "sun_zenith" in attrs:
         attrs["sun_zenith"] = _angle(attrs["sun_zenith"], layout.where)
@@ -141,7 +141,9 @@ def is_scene(array: Any) -> bool:
     """
     if tuple(array.dims) != ("y", "x", "band") or "band" in array.coords:
         return False
-    if "files" in array.attrs:  # what `open_scene` read is decoded; its scale_factor says how
+    if "files" in array.attrs or isinstance(
+        array.attrs.get("history"), list
+    ):  # what `open_scene` read is decoded; its scale_factor says how
         return True
     if {"_FillValue", "missing_value", "scale_factor", "add_offset"} & set(array.attrs):
         return False

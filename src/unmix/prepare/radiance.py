@@ -314,7 +314,7 @@ def _dark(scene: xr.DataArray, seed: int) -> NDArray[np.float64]:
     X[~np.isfinite(X)] = np.nan
     known = ~np.isnan(X).all(axis=0) if len(X) else np.zeros(X.shape[1], bool)
     out = np.zeros(X.shape[1])
-    out[known] = np.nanpercentile(X[:, known], _DARK, axis=0)
+    out[known] = np.nanpercentile(X[:, known], _DARK, axis=0, method="lower")
     return out
 
 
