@@ -152,3 +152,26 @@ def test_stretching_undoes_the_drawing_together():
     values = np.array([[1.0, 4.0], [3.0, 8.0]], np.float32)
     slope, middle = np.array([0.5, 0.25]), np.array([2.0, 6.0])
     np.testing.assert_allclose(stretched(values, slope, middle), [[0, -2], [4, 14]])
+
+
+@pytest.mark.parametrize("rough", [False, True])
+def test_pixels_that_differ_in_brightness_alone_are_alike(rough):
+    """Noise is added to t z: what is found of t z is as good as with t = 1, however t varies."""
+    rng = np.random.default_rng(3)
+    truth = np.concatenate([fields(), np.full((*SIZE, 1), 30.0)], axis=2)
+    t = rng.uniform(0.35, 1.3, SIZE)
+    if not rough:
+        t = gaussian_filter(t, 4)
+        t = 0.35 + 0.95 * (t - t.min()) / np.ptp(t)
+    t /= np.sqrt((t**2).mean())
+    Z, _ = noisy(truth * t[..., None])
+    Z0, _ = noisy(truth)
+    power = (Z0**2).mean(axis=(0, 1))
+    found, plain = denoise(Z, power, brightness=t), denoise(Z0, power)
+    error = ((found.values - truth * t[..., None]) ** 2).mean(axis=(0, 1))
+    even = ((plain.values - truth) ** 2).mean(axis=(0, 1))
+    blind = ((denoise(Z, power).values - truth * t[..., None]) ** 2).mean(axis=(0, 1))
+    assert (error < 1.3 * even + 0.02).all()
+    np.testing.assert_allclose(found.mse, error, rtol=0.35, atol=0.06)
+    if rough:
+        assert (error < 0.5 * blind)[:2].all()  # the third has no structure to go by

@@ -20,6 +20,10 @@ A scene drawn together would be taken for one of duller members, so ẑ is stret
 mean, after which its error (MSE − (β − 1)² var z) / β² has nothing to do with z. Where neighbours
 tell nothing that gives back the noisy image, at error 1.
 
+Pixels seen at brightness t are compared, averaged and estimated as z / t, whose noise has variance
+1 / t²: every mean above is then weighted by t², C is that of t (p − μ), and a member's noise in C
+is that of its own brightness.
+
 References
 ----------
 Lebrun, Buades & Morel (2013). A nonlocal Bayesian image denoising algorithm. SIAM J. Imaging Sci.
@@ -72,7 +76,12 @@ def halo_of() -> int:
     return 2 * (_WINDOW + _SIDE - 1)
 
 
-def denoise(Z: NDArray[np.floating], power: NDArray[np.floating], seed: int = 0) -> Denoised:
+def denoise(
+    Z: NDArray[np.floating],
+    power: NDArray[np.floating],
+    seed: int = 0,
+    brightness: NDArray[np.floating] | None = None,
+) -> Denoised:
     """Denoise coordinates (row, col, component) whose noise is white with variance 1.
 
     Parameters
@@ -82,6 +91,8 @@ def denoise(Z: NDArray[np.floating], power: NDArray[np.floating], seed: int = 0)
         Variance of each, noise included: how much it counts when patches are compared.
     seed : int
         Of the probe.
+    brightness : ndarray, shape (row, col), optional
+        t, by which alike pixels differ; 1 everywhere if it is left out.
 
     >>> rng = np.random.default_rng(0)
     >>> truth = np.full((40, 40, 1), 5.0)
@@ -92,33 +103,46 @@ def denoise(Z: NDArray[np.floating], power: NDArray[np.floating], seed: int = 0)
     (True, True)
     """
     noisy = np.ascontiguousarray(Z, np.float32)
-    values = smoothed(noisy, power)
+    t = np.ones(noisy.shape[:2], np.float32) if brightness is None else np.asarray(brightness)
+    t = np.ascontiguousarray(t, np.float32)[..., None]
+    values = smoothed(noisy, power, t[..., 0])
     sign = np.random.default_rng(seed).integers(0, 2, noisy.shape).astype(np.float32) * 2 - 1
-    moved = smoothed(noisy + np.float32(_PROBE) * sign, power)
+    moved = smoothed(noisy + np.float32(_PROBE) * sign, power, t[..., 0])
     axes = (0, 1)
     divergence = (sign * (moved - values)).mean(axis=axes, dtype=np.float64) / _PROBE
     change = (values - noisy).astype(np.float64)
-    middle = noisy.mean(axis=axes, dtype=np.float64)
-    signal = np.maximum(noisy.var(axis=axes, dtype=np.float64) - 1, 1e-6)
-    pull = (change * (noisy - middle)).mean(axis=axes) + 1 - divergence
+    middle = (noisy * t).mean(axis=axes, dtype=np.float64) / (t**2).mean(dtype=np.float64)
+    about = noisy - middle * t
+    signal = np.maximum((about**2).mean(axis=axes) - 1, 1e-6)
+    pull = (change * about).mean(axis=axes) + 1 - divergence
     slope = np.clip(1 + pull / signal, _FLATTEST, 1.0)
     mse = (change**2).mean(axis=axes) - 1 + 2 * divergence - (1 - slope) ** 2 * signal
     mse = np.clip(mse / slope**2, 0.01, 1.0)
-    return Denoised(stretched(values, slope, middle), mse, slope, middle)
+    return Denoised(stretched(values, slope, middle, t), mse, slope, middle)
 
 
 def stretched(
-    values: NDArray[np.float32], slope: NDArray[np.float64], middle: NDArray[np.float64]
+    values: NDArray[np.float32],
+    slope: NDArray[np.float64],
+    middle: NDArray[np.float64],
+    brightness: NDArray[np.float32] | float = 1.0,
 ) -> NDArray[np.float32]:
-    """Coordinates (..., component) drawn to `middle`, drawn apart again."""
-    return (middle + (values - middle) / slope).astype(np.float32)
+    """Coordinates (..., component) drawn to `middle` times brightness (..., 1) drawn apart."""
+    centre = middle * brightness
+    return (centre + (values - centre) / slope).astype(np.float32)
 
 
-def smoothed(Z: NDArray[np.float32], power: NDArray[np.floating]) -> NDArray[np.float32]:
+def smoothed(
+    Z: NDArray[np.float32],
+    power: NDArray[np.floating],
+    brightness: NDArray[np.float32] | None = None,
+) -> NDArray[np.float32]:
     """The estimate alone; an image smaller than a patch stays as it is."""
     rows, cols = Z.shape[:2]
     if min(rows, cols) < _SIDE:
         return Z
+    brightness = np.ones((rows, cols), np.float32) if brightness is None else brightness
+    Y = Z / brightness[..., None]
     weight = (np.maximum(power - 1, 0) / power).astype(np.float32)
     edge = (1 + np.sqrt(_SIDE**2 / _GROUP)) ** 2
     tops = range(0, rows - _SIDE + 1, _BAND)
@@ -129,28 +153,38 @@ def smoothed(Z: NDArray[np.float32], power: NDArray[np.floating]) -> NDArray[np.
         total = np.zeros((last - first, cols, Z.shape[2]))
         count = np.zeros((last - first, cols))
         with one_blas_thread():
-            _groups(Z, weight, edge, top, min(top + _BAND, rows - _SIDE + 1), first, total, count)
+            bottom = min(top + _BAND, rows - _SIDE + 1)
+            _groups(Y, brightness**2, weight, edge, top, bottom, first, total, count)
         return first, total, count
 
     total, count = np.zeros(Z.shape), np.zeros((rows, cols))
     for first, part, n in over_items(piece, tops):
         total[first : first + len(n)] += part
         count[first : first + len(n)] += n
-    return np.where(count[..., None] > 0, total / np.maximum(count, 1)[..., None], Z).astype(
-        np.float32
-    )
+    mean = total / np.maximum(count, 1)[..., None] * brightness[..., None]
+    return np.where(count[..., None] > 0, mean, Z).astype(np.float32)
 
 
 @njit(cache=True, nogil=True)
 def _groups(
-    Z: Any, weight: Any, edge: float, top: int, bottom: int, first: int, total: Any, count: Any
+    Y: Any,
+    precision: Any,
+    weight: Any,
+    edge: float,
+    top: int,
+    bottom: int,
+    first: int,
+    total: Any,
+    count: Any,
 ) -> None:
     """Estimates of all groups whose reference patch starts in rows [top, bottom), added up."""
-    rows, cols, d = Z.shape
+    rows, cols, d = Y.shape
     size = _SIDE * _SIDE
     distance = np.empty((2 * _WINDOW + 1) ** 2, np.float32)
     place = np.empty(((2 * _WINDOW + 1) ** 2, 2), np.int64)
     P = np.empty((_GROUP, size))
+    Q = np.empty((_GROUP, size))
+    W = np.empty((_GROUP, size))
     for r in range(top, bottom):
         for c in range(cols - _SIDE + 1):
             m = 0
@@ -159,62 +193,80 @@ def _groups(
                     s = np.float32(0)
                     for a in range(_SIDE):
                         for b in range(_SIDE):
+                            p, q = precision[r + a, c + b], precision[y + a, x + b]
+                            e2 = np.float32(0)
                             for k in range(d):
-                                e = Z[r + a, c + b, k] - Z[y + a, x + b, k]
-                                s += weight[k] * e * e
+                                e = Y[r + a, c + b, k] - Y[y + a, x + b, k]
+                                e2 += weight[k] * e * e
+                            s += e2 * p * q / (p + q)
                     distance[m] = s
                     place[m, 0] = y
                     place[m, 1] = x
                     m += 1
             n = min(_GROUP, m)
             order = np.argsort(distance[:m], kind="mergesort")[:n]
+            for i in range(n):
+                y, x = place[order[i], 0], place[order[i], 1]
+                for a in range(_SIDE):
+                    for b in range(_SIDE):
+                        W[i, a * _SIDE + b] = precision[y + a, x + b]
+                        count[y + a - first, x + b] += 1
             for k in range(d):
-                mean = np.zeros(size)
                 for i in range(n):
                     y, x = place[order[i], 0], place[order[i], 1]
                     for a in range(_SIDE):
                         for b in range(_SIDE):
-                            P[i, a * _SIDE + b] = Z[y + a, x + b, k]
-                            mean[a * _SIDE + b] += P[i, a * _SIDE + b]
-                mean /= n
-                for i in range(n):
-                    P[i] -= mean
-                M = _shrinkage(P[:n], edge)
+                            P[i, a * _SIDE + b] = Y[y + a, x + b, k]
+                mean = _estimate(P[:n], W[:n], Q[:n], edge)
                 for i in range(n):
                     y, x = place[order[i], 0] - first, place[order[i], 1]
                     for a in range(_SIDE):
                         for b in range(_SIDE):
                             j = a * _SIDE + b
-                            s64 = mean[j]
-                            for u in range(size):
-                                s64 += M[j, u] * P[i, u]
-                            total[y + a, x + b, k] += s64
-            for i in range(n):
-                y, x = place[order[i], 0] - first, place[order[i], 1]
-                for a in range(_SIDE):
-                    for b in range(_SIDE):
-                        count[y + a, x + b] += 1
+                            total[y + a, x + b, k] += mean[j] + P[i, j]
 
 
 @njit(cache=True, nogil=True)
-def _shrinkage(P: Any, edge: float) -> Any:
-    """Σ C⁻¹ (j, j) of centred patches (patch, j)."""
+def _estimate(P: Any, W: Any, Q: Any, edge: float) -> Any:
+    """Mean μ (j,) of patches (patch, j) of precision W; P becomes Σ C⁻¹ (P − μ)."""
     n, size = P.shape
+    mean = np.zeros(size)
+    for j in range(size):
+        total = 0.0
+        for i in range(n):
+            mean[j] += W[i, j] * P[i, j]
+            total += W[i, j]
+        mean[j] /= total
+    bright = 0.0
+    for i in range(n):
+        for j in range(size):
+            P[i, j] -= mean[j]
+            Q[i, j] = np.sqrt(W[i, j]) * P[i, j]
+            bright += W[i, j]
+    bright /= n * size
     C = np.zeros((size, size))
     for i in range(n):
         for j in range(size):
             for u in range(j + 1):
-                C[j, u] += P[i, j] * P[i, u]
+                C[j, u] += Q[i, j] * Q[i, u]
     C /= max(n - 1, 1)
     for j in range(size):
         for u in range(j):
             C[u, j] = C[j, u]
     power, V = np.linalg.eigh(C)
-    M = np.zeros((size, size))
-    for v in range(size):
-        if power[v] > edge:
-            gain = (power[v] - 1) / power[v]
-            for j in range(size):
-                for u in range(size):
-                    M[j, u] += gain * V[j, v] * V[u, v]
-    return M
+    for i in range(n):
+        own = W[i].mean() / bright
+        for j in range(size):
+            Q[i, j] = 0.0
+        for v in range(size):
+            if power[v] > edge:
+                part = 0.0
+                for j in range(size):
+                    part += V[j, v] * P[i, j]
+                signal = own * (power[v] - 1)
+                part *= signal / (signal + 1)
+                for j in range(size):
+                    Q[i, j] += part * V[j, v]
+        for j in range(size):
+            P[i, j] = Q[i, j]
+    return mean

@@ -2,15 +2,18 @@
 
 from unmix.features.continuum import convex_hull, hull_quotient, remove_continuum
 from unmix.features.depth import FeatureValues, measure
+from unmix.features.maps import FeatureMaps, feature_maps
 from unmix.features.windows import FEATURES, MAPPED, Feature, feature
 
 __all__ = [
     "FEATURES",
     "MAPPED",
     "Feature",
+    "FeatureMaps",
     "FeatureValues",
     "convex_hull",
     "feature",
+    "feature_maps",
     "hull_quotient",
     "measure",
     "remove_continuum",

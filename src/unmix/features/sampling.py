@@ -1,7 +1,8 @@
 """A feature on a sensor's bands: which bands, how they are smoothed, where the continuum rests.
 
 Bands are taken in the order of their wavelengths, whatever detector they come from, without those
-that are bad; bands closer than half a nanometre are one node. At each node the spectrum is a local
+that are bad. They are grouped to nodes no closer than 3/4 of the smoothing (or half a nanometre,
+so that a wavelength that two detectors share is one node). At each node the spectrum is a local
 straight-line fit with Gaussian weights (standard deviation `smooth`), which leaves slopes and
 uneven spacing unbiased where a plain moving average does not. All of it is linear in the
 reflectance, so it is one small matrix, made once for all spectra.
@@ -22,7 +23,8 @@ __all__ = ["Sampling", "sample_feature", "sorted_bands"]
 Array = NDArray[np.floating]
 
 SAME_NODE = 0.5  # nm between bands that are taken as one
-_REACH = 3.0  # standard deviations to which smoothing looks
+_THIN = 0.75  # standard deviations of smoothing between nodes: closer ones tell nothing new
+_REACH = 2.5  # standard deviations to which smoothing looks
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +115,7 @@ def sample_feature(
     if not (ends[0].any() and ends[1].any()):
         return None
     keep = (x >= feature.left[0]) & (x <= feature.right[1])
-    nodes = _nodes(x[keep])
+    nodes = _nodes(x[keep], max(SAME_NODE, _THIN * sigma))
     inside = np.flatnonzero((nodes >= feature.centre[0]) & (nodes <= feature.centre[1]))
     if len(inside) < 3:
         return None
@@ -136,12 +138,14 @@ def _end(x: Array, low: float, high: float) -> Array:
     return chosen / max(int(chosen.sum()), 1)
 
 
-def _nodes(x: Array) -> Array:
-    """Wavelengths, those closer than `SAME_NODE` to the one before averaged with it."""
-    if not len(x):
-        return x
-    group = np.cumsum(np.concatenate([[0], np.diff(x) >= SAME_NODE]))
-    return np.bincount(group.astype(np.intp), x) / np.bincount(group.astype(np.intp))
+def _nodes(x: Array, least: float) -> Array:
+    """Wavelengths, those that lie within `least` nm of the first of a group averaged."""
+    group, first = np.zeros(len(x), np.intp), x[0] if len(x) else 0.0
+    for i in range(1, len(x)):
+        apart = x[i] - first >= least
+        first = x[i] if apart else first
+        group[i] = group[i - 1] + apart
+    return np.bincount(group, x) / np.maximum(np.bincount(group), 1)
 
 
 def _local_lines(nodes: Array, x: Array, sigma: float) -> Array:

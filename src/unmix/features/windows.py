@@ -82,7 +82,7 @@ FEATURES: tuple[Feature, ...] = (
     Feature(
         "900", (745.0, 775.0), (1250.0, 1300.0), (840.0, 980.0),
         ("hematite", "goethite", "jarosite"), "Fe3+ crystal field",
-        "water in leaves at 970 nm, pyroxene beyond 900 nm: only where vegetation is masked", 20.0,
+        "water in leaves at 970 nm, pyroxene beyond 900 nm: only where vegetation is masked", 30.0,
         "Tetracorder; Hunt",
     ),
     Feature(

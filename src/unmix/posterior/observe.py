@@ -7,7 +7,7 @@ b_k ∝ a_k uᵀe_k, and their noise is that of z over t. "l2" and "max" divide 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,23 +78,43 @@ class Lens:
     def view(self, X: NDArray[np.floating], image: tuple[int, int] | None) -> View:
         """Pixels (pixel, band), of an image (rows, columns) or without neighbours."""
         levelled, size = normalise(X, self.scale)
-        return self.level(self.cleaned(self.white.coordinates(levelled), image), size)
+        Z = self.white.coordinates(levelled)
+        return self.level(self.cleaned(Z, size, image), size)
 
-    def cleaned(self, Z: Array, image: tuple[int, int] | None) -> Array:
+    def cleaned(self, Z: Array, size: NDArray[np.floating], image: tuple[int, int] | None) -> Array:
         """Coordinates (pixel, component), denoised if that is worth it and they are an image."""
         if not self.denoises or image is None:
             return Z
-        plain = np.ascontiguousarray((Z * self.white.left).reshape(*image, -1), np.float32)
-        smooth = stretched(smoothed(plain, self.white.power), self.slope, self.middle)
-        cleaned: Array = smooth.reshape(Z.shape) / self.white.left
-        return cleaned
+        t = self.brightness(Z, size)
+        plain, seen = self._as_measured(Z * self.white.left, t, image)
+        smooth = stretched(
+            smoothed(plain, self.white.power, seen), self.slope, self.middle, seen[..., None]
+        )
+        return self._as_levelled(smooth, t) / self.white.left
+
+    def _as_measured(
+        self, Z: Array, t: Array, image: tuple[int, int]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Coordinates (row, col, component) whose noise is white, and their brightness."""
+        if self.scale in ("l2", "max"):
+            Z = Z * t[:, None]
+        return Z.reshape(*image, -1).astype(np.float32), t.reshape(image).astype(np.float32)
+
+    def _as_levelled(self, Z: NDArray[np.float32], t: Array) -> Array:
+        """Coordinates (pixel, component) as `normalise` would give them."""
+        flat: Array = Z.reshape(len(t), -1).astype(np.float64)
+        return flat / t[:, None] if self.scale in ("l2", "max") else flat
+
+    def brightness(self, Z: Array, size: NDArray[np.floating]) -> Array:
+        """What coordinates are divided by, 1 in the median."""
+        if self.scale == "none":
+            return np.ones(len(Z))
+        t = (Z @ self.along if self.scale == "shade" else np.asarray(size, np.float64)) / self.unit
+        return np.maximum(t, _DARKEST)
 
     def level(self, Z: Array, size: NDArray[np.floating]) -> View:
         """Coordinates with the brightness taken out."""
-        t = (Z @ self.along if self.scale == "shade" else np.asarray(size, np.float64)) / self.unit
-        t = np.maximum(t, _DARKEST)
-        if self.scale == "none":
-            return View(Z, np.ones(len(Z)), np.ones(len(Z)))
+        t = self.brightness(Z, size)
         return View(Z / t[:, None] if self.scale == "shade" else Z, t**-2.0, t)
 
     def onto(self, E: NDArray[np.floating]) -> tuple[Array, Array]:
@@ -155,23 +175,23 @@ def focus(
     sigma = np.maximum(_without_regressors(levelled, np.maximum(sigma, floor)), floor)
     white = whitening(levelled, sigma, n_members - (not free), centred=not free)
     Z = white.coordinates(levelled)
-    denoises, slope, middle = False, np.ones(Z.shape[1]), np.zeros(Z.shape[1])
-    if image is not None and min(image) > 2 and Z.shape[1] <= most_components(n_members):
-        found = denoise(Z.reshape(*image, -1), white.power, seed)
-        if found.mse.mean() < _WORTH:
-            denoises, slope, middle = True, found.slope, found.middle
-            white = white.denoised(found.mse)
-            Z = found.values.reshape(Z.shape) / white.left
     along = Z.mean(axis=0)
     along /= max(float(np.linalg.norm(along)), 1e-12)
-    lens = Lens(white, scale, denoises, slope, middle, along, 1.0)
-    if scale == "shade":
-        unit = float(np.median(Z @ along))
-        if not unit > 0:
-            raise InputError(
-                "X: more than half of the pixels are dark; mask them, or use scale none"
+    unit = float(np.median(Z @ along if free else size))
+    if free and not unit > 0:
+        raise InputError("X: more than half of the pixels are dark; mask them, or use scale none")
+    none = np.ones(Z.shape[1]), np.zeros(Z.shape[1])
+    lens = Lens(white, scale, False, *none, along, unit if scale != "none" else 1.0)
+    if image is not None and min(image) > 2 and Z.shape[1] <= most_components(n_members):
+        t = lens.brightness(Z, size)
+        measured, seen = lens._as_measured(Z, t, image)
+        found = denoise(measured, white.power, seed, seen)
+        # brightness itself stays as noisy as it was; along u levelled pixels have no noise at all
+        left = np.minimum(found.mse + along**2, 1.0) if free else found.mse
+        if left.mean() < _WORTH:
+            white = white.denoised(found.mse)
+            lens = Lens(
+                white, scale, True, found.slope, found.middle, along * white.left, lens.unit
             )
-        lens = replace(lens, unit=unit)
-    elif scale != "none":
-        lens = replace(lens, unit=float(np.median(size)))
+            Z = lens._as_levelled(found.values, t) / white.left
     return lens, lens.level(Z, size)

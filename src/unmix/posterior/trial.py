@@ -158,7 +158,7 @@ class _Maker:
             Z = Z * t[:, None] + noise
         else:
             Z = Z + noise * np.sqrt(self.view.noise)[:, None]
-        return lens.level(lens.cleaned(Z, self.image), t * lens.unit)
+        return lens.level(lens.cleaned(Z, t * lens.unit, self.image), t * lens.unit)
 
 
 def _posterior(view: View, lens: Lens, by: Fit, log_shares: Array | None = None) -> Posterior:
