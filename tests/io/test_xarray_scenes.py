@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import h5py
 import numpy as np
 import pytest
@@ -306,3 +308,38 @@ def test_damaged_stores(dataset, tmp_path):
     (tmp_path / "c.nc").write_bytes(b"CDF\x01" + b"\xff" * 40)
     with pytest.raises(InputError, match="damaged netCDF"):
         open_scene(tmp_path / "c.nc")
+
+
+def test_a_store_that_would_run_code_is_refused(dataset, tmp_path):
+    path = tmp_path / "a.zarr"
+    dataset.to_zarr(path, zarr_format=2, consolidated=True)
+    meta = path / "reflectance" / ".zarray"
+    found = json.loads(meta.read_text())
+    meta.write_text(json.dumps(found | {"filters": [{"id": "pickle", "protocol": 5}]}))
+    with pytest.raises(InputError, match="its codec 'pickle' is not one of those unmix reads"):
+        open_scene(path)
+    deep = {"name": "sharding_indexed", "configuration": {"codecs": [{"name": "numcodecs.pickle"}]}}
+    dataset.to_zarr(tmp_path / "b.zarr", zarr_format=3, consolidated=False)
+    meta = tmp_path / "b.zarr" / "reflectance" / "zarr.json"
+    meta.write_text(json.dumps(json.loads(meta.read_text()) | {"codecs": [deep]}))
+    with pytest.raises(InputError, match=r"codec 'numcodecs\.pickle'"):
+        open_scene(tmp_path / "b.zarr")
+
+
+def test_a_store_that_declares_too_much(dataset, tmp_path):
+    path = tmp_path / "a.zarr"
+    dataset.drop_vars(["x", "y", "wavelength"]).to_zarr(path, zarr_format=2, consolidated=False)
+    meta = path / "reflectance" / ".zarray"
+    found = json.loads(meta.read_text())
+    meta.write_text(json.dumps(found | {"shape": [12, 10**6, 10**6]}))
+    with pytest.raises(InputError, match="values but holds"):
+        open_scene(path)
+
+
+def test_a_store_that_leads_outside(dataset, tmp_path):
+    path = tmp_path / "a.zarr"
+    dataset.to_zarr(path, zarr_format=2, consolidated=False)
+    (tmp_path / "secret").write_bytes(b"x")
+    (path / "link").symlink_to(tmp_path / "secret")
+    with pytest.raises(InputError, match="lies outside the store"):
+        open_scene(path)

@@ -20,6 +20,7 @@ from unmix.io.layout import (
     place_of,
 )
 from unmix.io.lazy import BandKey, PixelSource, RawScene, Reader
+from unmix.io.zarr_store import check_store, stored_bytes
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -38,6 +39,8 @@ __all__ = [
 PREFERRED = (
     "reflectance surface_reflectance rfl rfl_ort corrected_reflectance radiance toa_radiance"
 ).split()
+_MAX_RATIO = 20_000  # a store that claims to unpack to more times its size holds no picture
+_ALWAYS_FINE = 2**28
 _MARKS = ("zarr.json", ".zgroup", ".zmetadata", ".zarray")
 
 
@@ -165,12 +168,20 @@ def read_zarr(path: Path, variable: str | None = None) -> RawScene:
     """
     import xarray as xr
 
+    check_store(path)
     try:
         data = xr.open_dataset(path, engine="zarr", chunks=None, consolidated=False)
     except Exception as error:  # zarr and numcodecs raise many types on damaged stores
         line = " ".join(str(error).split())
         raise InputError(f"{path.name}: damaged zarr store ({line:.120}); write it again") from None
-    return _of_dataset(data, path, variable, "zarr", [])
+    raw = _of_dataset(data, path, variable, "zarr", [])
+    declared = int(np.prod(raw.pixels.shape, dtype=np.float64)) * 2
+    if declared > max(_ALWAYS_FINE, _MAX_RATIO * stored_bytes(path)):
+        raise InputError(
+            f"{path.name}: declares {raw.pixels.shape} values but holds {stored_bytes(path)} "
+            "bytes; write it again"
+        )
+    return raw
 
 
 def read_classic(path: Path, variable: str | None = None) -> RawScene:
