@@ -21,7 +21,10 @@ from tiny_products import (
     cube,
 )
 
+import unmix
+from unmix.checks import InputError
 from unmix.io.ahsi_files import image_parts
+from unmix.prepare.radiance import to_reflectance
 from unmix.scene import files_of, geo_of, open_scene, swath_of
 from unmix.simulate.products.ahsi import write
 from unmix.simulate.products.common import write_tiff
@@ -266,6 +269,13 @@ def test_one_image_of_other_bands_than_its_tables(tmp_path, capsys):
     table = image.with_name("GF5_AHSI_SWIR_RadCal.raw")
     table.write_text("\n".join(table.read_text().splitlines()[:-1]))
     assert_refused(image, "10 + 12 gains where", capsys)
+
+
+def test_radiance_is_not_unmixed_unasked(product, tmp_path):
+    with pytest.raises(InputError, match="unmixing needs reflectance"):
+        unmix.run(product, 2, method="vca-fcls")
+    found = unmix.run(to_reflectance(open_scene(product), "sun"), 2, method="vca-fcls")
+    assert found.abundances.shape == (ROWS, COLS, 2)
 
 
 @pytest.mark.parametrize("mission", ["GF5", "GF5B"])

@@ -19,6 +19,7 @@ from tiny_products import (
     WAVELENGTH,
     assert_placed,
     assert_refused,
+    assert_runs,
     assert_survives_damage,
     assert_windows,
     cube,
@@ -205,21 +206,7 @@ def test_a_real_tile_survives_the_round_trip(shared_data, tmp_path):
 
 
 def test_a_run_keeps_scale_grid_and_wavelengths(product, tmp_path):
-    import unmix
-
-    scene = open_scene(product)
-    out = unmix.run(scene, 2, method="vca-fcls", preparation={"overlap": "keep"}).save(
-        tmp_path / "out"
-    )
-    with rasterio.open(out / "abundances.tif") as file:
-        assert tuple(file.transform)[:6] == UPRIGHT and file.crs == rasterio.crs.CRS.from_string(
-            CRS
-        )
-        assert np.isnan(file.read(1)[0, 0])
-    table = np.genfromtxt(out / "endmembers.csv", delimiter=",", skip_header=1)
-    np.testing.assert_allclose(table[:, 0], WAVELENGTH, atol=1e-3)
-    spectra = table[:, 1:]
-    assert 0.04 < np.nanmin(spectra) < np.nanmax(spectra) < 0.76
+    assert_runs(open_scene(product), tmp_path / "out", UPRIGHT)
 
 
 def test_damaged_files_give_an_answer_or_one_line(product):

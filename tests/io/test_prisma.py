@@ -19,6 +19,7 @@ from tiny_products import (
     WAVELENGTH,
     assert_placed,
     assert_refused,
+    assert_runs,
     assert_survives_damage,
     assert_windows,
     cube,
@@ -222,6 +223,15 @@ def test_swath_without_coordinates(tmp_path, capsys):
     with h5py.File(path, "r+") as file:
         del file["HDFEOS/SWATHS/PRS_L2C_HCO/Geolocation Fields/Latitude"]
     assert_refused(path, "has no data set", capsys)
+
+
+def test_a_run_keeps_grid_and_wavelengths(product, tmp_path):
+    assert_runs(open_scene(product), tmp_path / "out", UPRIGHT)
+
+
+def test_a_run_on_a_swath_lies_on_its_map(tmp_path):
+    scene = open_scene(make(tmp_path / "p", "L2C", TURNED))
+    assert_runs(scene, tmp_path / "out", swath_of(scene).affine)
 
 
 @pytest.mark.parametrize("level", ["L1", "L2D"])

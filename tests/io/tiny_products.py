@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import rasterio
 
+import unmix
 from unmix.checks import InputError
 from unmix.cli import main
 from unmix.scene import geo_of, open_scene
@@ -63,6 +64,18 @@ def assert_refused(path, said, capsys):
     output = capsys.readouterr()
     assert end.value.code == 2
     assert output.out == "" and output.err.count("\n") == 1 and said in output.err
+
+
+def assert_runs(scene, out, affine):
+    """A quick run on the whole scene: maps on that grid, wavelengths in the table of spectra."""
+    result = unmix.run(scene, 2, method="vca-fcls", preparation={"overlap": "keep"})
+    with rasterio.open(result.save(out) / "abundances.tif") as file:
+        assert tuple(file.transform)[:6] == affine
+        assert file.crs == rasterio.crs.CRS.from_string(CRS)
+        assert np.isnan(file.read(1)[0, 0]) and np.isfinite(file.read(1)).sum() > 30
+    table = np.genfromtxt(out / "endmembers.csv", delimiter=",", skip_header=1)
+    np.testing.assert_allclose(table[:, 0], WAVELENGTH, atol=1e-3)
+    assert 0.04 < np.nanmin(table[:, 1:]) < np.nanmax(table[:, 1:]) < 0.76
 
 
 WORDS = [b"0", b"-1", b"1e999", b"nan", b"9" * 40, b"<", b"</", b"&", b"\0", b",", b"\n", b""]
