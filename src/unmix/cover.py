@@ -8,14 +8,16 @@ are, not how much of the ground:
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from unmix.checks import InputError
 from unmix.prepare.land import ndvi_of_spectra
-from unmix.types import Endmembers
+from unmix.types import Endmembers, Unmixing
 
-__all__ = ["LEAST", "among_the_rest", "covering"]
+__all__ = ["LEAST", "among_the_rest", "covering", "with_rest"]
 
 LEAST = 0.2
 """Share of the pixel that has to be seen for its composition to be told."""
@@ -77,3 +79,30 @@ def among_the_rest(
     with np.errstate(invalid="ignore", divide="ignore"):
         out: NDArray[np.floating] = np.where(total > least, rest / total, np.nan).astype(A.dtype)
     return out
+
+
+def with_rest(result: Unmixing, text: str) -> Unmixing:
+    """A result with `rest`: abundances among the members that are no cover (y, x, member).
+
+    A cover that is not among the members found is a warning: the work is done by then.
+    """
+    try:
+        cover = covering(result.endmembers, text)
+    except InputError as error:
+        about = {**result.provenance}
+        about["warnings"] = [*about.get("warnings", ()), str(error)]
+        return replace(result, provenance=about)
+    A = np.asarray(result.abundances.values)
+    rest = result.abundances[..., ~cover].copy(data=among_the_rest(A, cover))
+    seen = np.isfinite(A[..., 0])
+    names = np.array(result.endmembers.names)
+    about = {
+        "asked": text,
+        "members": names[cover].tolist(),
+        "index": (np.flatnonzero(cover) + 1).tolist(),
+        "among": names[~cover].tolist(),
+        "least": LEAST,
+        "pixels": int(np.isfinite(rest.values[..., 0]).sum()),
+        "covered": int((seen & ~np.isfinite(rest.values[..., 0])).sum()),
+    }
+    return replace(result, rest=rest, provenance={**result.provenance, "cover": about})

@@ -120,6 +120,11 @@ class Unmixing:
     uncertainty : xarray.DataArray, dims (y, x, member, quantity), optional
         Quantities "sd", "low" and "high" of the abundances: standard deviation and 90 % interval;
         NaN where masked. None where the method does not say how sure it is.
+    left_out : xarray.DataArray, dims (y, x), optional
+        Why a pixel was left out: 0 it was not, else the number of a reason in
+        ``provenance["pixels"]["reasons"]``, counted from 1.
+    rest : xarray.DataArray, dims (y, x, member), optional
+        Abundances among the members that cover nothing (`unmix.cover`); NaN where little is seen.
     """
 
     abundances: xr.DataArray
@@ -128,6 +133,8 @@ class Unmixing:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     rgb: NDArray[np.floating] | None = None
     uncertainty: xr.DataArray | None = None
+    left_out: xr.DataArray | None = None
+    rest: xr.DataArray | None = None
 
     def save(self, out: str | Path, *, overwrite: bool = False) -> Path:
         """Write the result folder (GeoTIFFs, CSV, spectral library, manifest, report).

@@ -23,6 +23,7 @@ DEFAULT_MEMBERS = ("Alunite", "Kaolinite", "Goethite", "Calcite")
 
 @app.command()
 def simulate(
+    context: typer.Context,
     out: Annotated[
         Path,
         typer.Option("-o", "--out", metavar="OUT", help=".mat or .tif; a folder for several."),
@@ -47,6 +48,14 @@ def simulate(
     ] = None,
     nine: Annotated[
         bool, typer.Option("--nine", help="--model linear,bilinear,pnmm --snr 10,20,30")
+    ] = False,
+    granule: Annotated[
+        bool,
+        typer.Option(
+            "--granule",
+            help="A GF-5-like mineral scene in a folder: ENVI, regions, truth; with --size, --snr "
+            "and --seed alone.",
+        ),
     ] = False,
     size: Annotated[
         str | None, typer.Option("--size", help="ROWSxCOLUMNS [default: 96x128]")
@@ -136,6 +145,12 @@ def simulate(
     """
     from unmix import simulate as sim
 
+    if granule:
+        from unmix.cli.granule import only_granule, write
+
+        only_granule(context)
+        write(out, _size(size), snr, seed, overwrite)
+        return
     spectra = _spectra(library, members)
     models, levels = _lists(model, snr, nine)
     sim.check_lists(models, levels)

@@ -41,6 +41,34 @@ Count = Annotated[
 Spectra = Annotated[
     Path | None, typer.Option("--endmembers", help="Known spectra: CSV, .sli, ECOSTRESS, .mat.")
 ]
+Roi = Annotated[
+    str | None,
+    typer.Option(
+        "--roi",
+        help="Regions whose means are endmembers: .geojson, .gpkg, .shp, ENVI ROI text, CSV, or "
+        "windows such as soil=10:20,30:40;tree=5:9,1:4 (rows, columns from 0).",
+    ),
+]
+RoiField = Annotated[
+    str | None,
+    typer.Option("--roi-field", help="Field with the class. [default: class, name, ...]"),
+]
+LeaveOut = Annotated[
+    str | None,
+    typer.Option(
+        "--leave-out",
+        help="Pixels to leave out: clouds, cloud_shadow, snow, haze, water, vegetation, shade; "
+        "thresholds such as vegetation>0.5 (NDVI), water>0 (NDWI), shade<0.3 (of the median).",
+    ),
+]
+Cover = Annotated[
+    str | None,
+    typer.Option(
+        "--cover",
+        help="Members that cover the ground, by name or 'vegetation': shares of the others among "
+        "themselves go to abundances_rest.tif.",
+    ),
+]
 Method = Annotated[
     str | None, typer.Option("--method", help="See unmix methods. [default: cresdae]")
 ]
@@ -55,9 +83,13 @@ def run(
     out: Out,
     n_endmembers: Count = None,
     endmembers: Spectra = None,
+    roi: Roi = None,
+    roi_field: RoiField = None,
     method: Method = None,
     scale: Scale = "auto",
     mask: Mask = None,
+    leave_out: LeaveOut = None,
+    cover: Cover = None,
     drop_bands: DropBands = None,
     water_windows: WaterWindows = None,
     smooth: Smooth = 0.0,
@@ -81,9 +113,13 @@ def run(
             open_reflectance(scene, variable, to_reflectance, radiometry),
             n_endmembers,
             endmembers=endmembers,
+            roi=roi,
+            roi_field=roi_field,
             method=method,
             scale=scale,
             mask=read_mask(mask),
+            leave_out=leave_out,
+            cover=cover,
             seed=seed,
             device=device,
             preparation=preparation_options(drop_bands, water_windows, smooth, reflectance_scale),

@@ -107,6 +107,8 @@ def _places(
         if "x" in names and "y" in names:
             i, j = names.index("y"), names.index("x")
             place = np.array([[float(p[i]), float(p[j])] for p in points], float).reshape(-1, 2) - 1
+            if not (np.abs(place) < 1e9).all():
+                raise ValueError
             y, x = np.floor(place + 1e-6).astype(np.intp).T
         elif "addr" in names:
             address = np.array([int(p[names.index("addr")]) for p in points], np.intp)

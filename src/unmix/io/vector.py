@@ -117,8 +117,9 @@ def _from_geojson(path: Path) -> tuple[list[Any], dict[str, list[Any]], str | No
     shapes: list[Any] = []
     rows: list[dict[str, Any]] = []
     for i, feature in enumerate(features, start=1):
-        bare = isinstance(feature, dict) and feature.get("type") != "Feature"
-        geometry = feature if bare else feature.get("geometry") if feature else None
+        feature = feature if isinstance(feature, dict) else {"type": "Feature"}
+        bare = feature.get("type") != "Feature"
+        geometry = feature if bare else feature.get("geometry")
         try:
             shapes.append(None if not geometry else shape(geometry))
         except (ValueError, TypeError, KeyError, IndexError, AttributeError, ShapelyError) as error:

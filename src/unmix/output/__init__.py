@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from unmix.checks import InputError
+from unmix.output.land import read_land, write_land
 from unmix.output.ortho import on_grid, read_lookup, write_lookup
 from unmix.output.place import REQUIRED, check_out
 from unmix.output.rasters import coarser, georeferencing, read_maps, read_rgb, to_rgba, write_tiff
@@ -111,7 +112,8 @@ def load(out: str | Path) -> Unmixing:
             )
     endmembers = read_spread(folder / "endmembers_spread.csv", endmembers)
     rgb = read_rgb(folder / "false_colour.tif")
-    return Unmixing(abundances, endmembers, residual, manifest, rgb, uncertainty)
+    found = Unmixing(abundances, endmembers, residual, manifest, rgb, uncertainty)
+    return read_land(folder, found)
 
 
 def _check_result(result: Unmixing) -> None:
@@ -147,6 +149,7 @@ def _write_all(result: Unmixing, folder: Path) -> None:
         write_tiff(folder / f"{name}.tif", values, bands, crs, transform)
     if result.uncertainty is not None:
         write_uncertainty(result.uncertainty, names, folder / "uncertainty.tif")
+    write_land(result, folder)
     if result.rgb is not None:
         bands, view = ["red", "green", "blue", "alpha"], to_rgba(result.rgb)
         transform = transform and coarser(transform, result.abundances.shape, view.shape[1:])

@@ -53,6 +53,8 @@ def on_grid(result: Unmixing) -> Unmixing:
         abundances=gridded(result.abundances),
         residual=gridded(result.residual),
         uncertainty=None if sure is None else gridded(sure),
+        left_out=None if result.left_out is None else gridded(result.left_out),
+        rest=None if result.rest is None else gridded(result.rest),
         rgb=None if result.rgb is None else ortho.apply(result.rgb),
         provenance={**result.provenance, "grid": about | {"how": HOW}},
     )

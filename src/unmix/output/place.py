@@ -13,10 +13,12 @@ __all__ = ["OPTIONAL", "REQUIRED", "SWATH", "check_out"]
 REQUIRED = ("manifest.json", "abundances.tif", "residual.tif", "endmembers.csv")
 OPTIONAL = ("uncertainty.tif", "endmembers_spread.csv")  # where the method knows them
 SWATH = ("glt.tif",)  # where the scene is a swath
+LAND = ("left_out.tif", "abundances_rest.tif")  # where they were asked for
 FILES = {
     *REQUIRED,
     *OPTIONAL,
     *SWATH,
+    *LAND,
     *("endmembers.sli", "endmembers.hdr", "false_colour.tif", "quicklook.png", "report.html"),
 }
 SIDECARS = (".aux.xml", ".ovr", ".msk", ".qml", ".qmd")  # what map software leaves beside a raster

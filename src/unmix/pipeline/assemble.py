@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unmix.pipeline.outside import NO_DATA, reasons
 from unmix.pipeline.provenance import hash_files
 from unmix.pipeline.ready import Ready, band_values
 from unmix.types import STATISTICS, Endmembers, Unmixing
@@ -72,7 +73,9 @@ def describe(estimator: Unmixer, name: str) -> dict[str, Any]:
     }
     label = type(estimator).label
     if estimator.get_params().get("endmembers") is not None and " + " in label:
-        label = f"{label.split(' + ')[-1]}, endmembers given"
+        given, total = estimator.n_given, len(estimator.endmembers_)
+        some = f"{given} of {total} endmembers" if given < total else "endmembers"
+        label = f"{label.split(' + ')[-1]}, {some} given"
     return {"name": name, "label": label, "parameters": parameters}
 
 
@@ -82,6 +85,7 @@ def record(ready: Ready) -> dict[str, Any]:
 
     swath = swath_of(ready.scene)
     scene, prepared, valid = ready.scene, ready.preparation, ready.valid
+    outside = reasons(ready.left_out, prepared.mask, valid)
     return {
         "input": {
             "path": scene.attrs.get("source"),
@@ -100,19 +104,13 @@ def record(ready: Ready) -> dict[str, Any]:
         "pixels": {
             "total": int(valid.size),
             "masked": int(valid.size - valid.sum()),
-            "by": _masked_by(prepared.mask, valid),
+            "by": {
+                why: int((outside.code == i).sum()) for i, why in enumerate(outside.why, start=1)
+            },
+            "reasons": list(outside.why),
         },
+        **({"regions": list(ready.regions)} if ready.regions else {}),
     }
-
-
-def _masked_by(mask: NDArray[np.bool_] | None, valid: NDArray[np.bool_]) -> dict[str, int]:
-    """Pixels left out, by reason."""
-    masked = mask if mask is not None else np.zeros_like(valid)
-    counts = {
-        "left out by the mask given": int(masked.sum()),
-        "no data, or a bad value in a band that is used": int((~valid & ~masked).sum()),
-    }
-    return {why: n for why, n in counts.items() if n}
 
 
 def member_spectra(
@@ -161,6 +159,11 @@ def assemble(
         full[valid] = values
         return xr.DataArray(full, {**grid, **labels}, ("y", "x", *labels), attrs=attrs)
 
+    outside = reasons(ready.left_out, ready.preparation.mask, valid)
+    why = None
+    if set(outside.why) - {NO_DATA}:
+        code = outside.code.astype(np.float32)
+        why = xr.DataArray(code, grid, ("y", "x"), attrs=attrs)
     member, sure = list(endmembers.names), None
     if uncertainty is not None:
         sure = on_grid(uncertainty, member=member, quantity=list(STATISTICS))
@@ -172,4 +175,5 @@ def assemble(
         provenance,
         false_colour(seen, band_values(ready.scene, "wavelength")),
         sure,
+        why,
     )

@@ -29,12 +29,22 @@ def noise(X: Pixels, seed: int) -> dict[str, Any]:
 
 def count(X: Pixels, n: int | None, E: Pixels | None, seed: int) -> dict[str, Any]:
     """K, who chose it, and why."""
-    if E is not None:
+    if E is not None and n in (None, len(E)):
         if len(E) < 2:
-            raise InputError(f"endmembers: got {len(E)}; a mixture has at least 2")
-        if n not in (None, len(E)):
-            raise InputError(f"n_endmembers: {n}, but {len(E)} endmembers are given; leave it out")
+            raise InputError(
+                f"endmembers: got {len(E)}; a mixture has at least 2: give more, or a number of "
+                "endmembers above it to find the others"
+            )
         return {"k": len(E), "chosen": "user", "why": "the endmembers are given"}
+    if E is not None and n is not None:
+        n = check_n_endmembers(n, *X.shape)
+        if n < len(E):
+            raise InputError(
+                f"n_endmembers: {n}, but {len(E)} endmembers are given; leave it out, or ask for "
+                "more to be found beside them"
+            )
+        why = f"asked for: {len(E)} given, {n - len(E)} found beside them"
+        return {"k": n, "chosen": "user", "why": why, "given": len(E)}
     if n is not None:
         n = check_n_endmembers(n, *X.shape)
         return {"k": n, "chosen": "user", "why": "asked for"}
@@ -51,7 +61,8 @@ def scale_mode(X: Pixels, E: Pixels | None, k: int, scale: str, seed: int) -> di
     check_option(scale, ("auto", *SCALES), "scale")
     if scale != "auto":
         return {"mode": scale, "chosen": "user", "why": "asked for", "evidence": {}}
-    choice = choose_scale(X, E=E, n_endmembers=k, seed=seed)
+    complete = E if E is not None and len(E) == k else None
+    choice = choose_scale(X, E=complete, n_endmembers=k, seed=seed)
     return {
         "mode": choice.mode, "chosen": "auto", "why": choice.why, "evidence": choice.evidence,
     }  # fmt: skip

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from unmix.io.roi import Region
     from unmix.pipeline.ready import Ready
 
-__all__ = ["region_endmembers", "regions_of", "with_regions"]
+__all__ = ["as_given", "names_with", "region_endmembers", "regions_of", "with_regions"]
 
 
 def regions_of(
@@ -73,26 +73,25 @@ def region_endmembers(
 ) -> tuple[Endmembers, tuple[dict[str, Any], ...], NDArray[np.float64]]:
     """Endmembers of regions on the scene's bands, what they were made of, and on the kept bands.
 
-    Their spread is the standard deviation of the pixels that made them.
+    Their spread is the standard deviation of the pixels that made them. A region may lie where
+    pixels are left out: closed forest is no ground to unmix, but a member of what lies around it.
     """
-    rows = np.full(ready.valid.shape, -1, np.intp)
-    rows[ready.valid] = np.arange(len(ready.X))
+    prepared = replace(ready.preparation, mask=None)
     spectra, spread, about = [], [], []
     for region in regions:
-        picks = rows[region.rows, region.cols]
-        picks = picks[picks >= 0]
-        if not len(picks):
+        pixels, valid = prepared.apply(ready.cube[region.rows, region.cols])
+        if not valid.any():
             raise InputError(
-                f"roi: none of the {len(region)} pixels of {region.name!r:.60} is valid (no data "
-                "or masked); move the region"
+                f"roi: none of the {len(region)} pixels of {region.name!r:.60} holds data; "
+                "move the region"
             )
-        found = region_spectrum(ready.X[picks])
+        found = region_spectrum(pixels[valid])
         spectra.append(found.mean)
         spread.append(found.spread)
         used = int(found.kept.sum())
         about.append(
             {"name": region.name, "parts": region.parts, "pixels": len(region),
-             "valid": len(picks), "used": used}
+             "valid": int(valid.sum()), "used": used}
         )  # fmt: skip
     restore = ready.preparation.restore_spectra
     E = np.stack(spectra)
@@ -105,3 +104,30 @@ def region_endmembers(
     source = f"means of {len(regions)} regions"
     made = Endmembers(restore(E), nm, names, source, fwhm, restore(np.stack(spread)))
     return made, tuple(about), E
+
+
+def names_with(given: tuple[str, ...], n: int) -> tuple[str, ...]:
+    """Names of n members of which the first are given; the others are numbered.
+
+    >>> names_with(("soil", "tree"), 4)
+    ('soil', 'tree', 'endmember 3', 'endmember 4')
+    """
+    return (*given, *(f"endmember {k + 1}" for k in range(len(given), n)))
+
+
+def as_given(
+    ready: Ready, spectra: NDArray[np.floating], spread: NDArray[np.floating] | None
+) -> tuple[NDArray[np.floating], NDArray[np.floating] | None]:
+    """Spectra (member, kept band) with the given ones to the last digit, and the spread of both.
+
+    Of a region the spread is that of its pixels; a member from elsewhere has none.
+    """
+    assert ready.given is not None
+    kept, n = ready.preparation.kept, len(ready.given)
+    shown = np.array(spectra, np.float64)
+    shown[:n] = ready.given.spectra[:, kept]
+    if ready.given.spread is None and n == len(shown):
+        return shown, None
+    wide = np.zeros_like(shown) if spread is None else np.array(spread, np.float64)
+    wide[:n] = 0 if ready.given.spread is None else ready.given.spread[:, kept]
+    return shown, wide

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from unmix.checks import InputError, check_endmembers
 from unmix.pipeline.given import regions_of, with_regions
+from unmix.pipeline.outside import LeftOutMap, left_out_of
 from unmix.prepare import plan
 from unmix.prepare.preparation import Preparation
 from unmix.prepare.radiance import check_reflectance
@@ -63,6 +64,7 @@ class Ready:
     given: Endmembers | None = None
     E: Pixels | None = None
     regions: tuple[dict[str, Any], ...] = ()
+    left_out: LeftOutMap | None = None
 
     @cached_property
     def image(self) -> NDArray[np.float32]:
@@ -105,6 +107,7 @@ def make_ready(
     roi: str | Path | Sequence[Region] | None = None,
     roi_field: str | None = None,
     mask: ArrayLike | None = None,
+    leave_out: str | None = None,
     seed: int = 0,
     options: Mapping[str, Any] | None = None,
 ) -> Ready:
@@ -116,8 +119,12 @@ def make_ready(
     # first for their gaps alone: a file's unit may be told only by the prepared pixels
     given = None if endmembers is None else on_bands_of(data, endmembers, scale=1.0)
     regions = regions_of(data, roi, roi_field)
+    outside = None
+    if leave_out is not None:
+        outside = left_out_of(data, mask, leave_out)
+        mask = outside.mask
     preparation = plan(data, mask=mask, seed=seed, excluded=_gaps(given), **dict(options or {}))
-    ready = prepared_with(data, preparation)
+    ready = replace(prepared_with(data, preparation), left_out=outside)
     if endmembers is None:
         return with_regions(ready, regions)
     guess = not data.attrs.get("scale_declared")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from unmix.checks import check_option
+from unmix.cover import covering, with_rest
 from unmix.pipeline import assemble, decide
+from unmix.pipeline.given import as_given, names_with
 from unmix.pipeline.provenance import code
 from unmix.pipeline.ready import Ready, make_ready
 from unmix.types import STATISTICS, Endmembers, Unmixing
@@ -21,6 +23,7 @@ from unmix.types import STATISTICS, Endmembers, Unmixing
 if TYPE_CHECKING:
     import xarray as xr
 
+    from unmix.io.roi import Region
     from unmix.methods.base import Unmixer
 
 __all__ = ["Progress", "Stages", "extract_endmembers", "fit", "run", "solve"]
@@ -56,9 +59,13 @@ def run(
     n_endmembers: int | None = None,
     *,
     endmembers: Endmembers | ArrayLike | str | Path | None = None,
+    roi: str | Path | Sequence[Region] | None = None,
+    roi_field: str | None = None,
     method: str | None = None,
     scale: str = "auto",
     mask: ArrayLike | None = None,
+    leave_out: str | None = None,
+    cover: str | None = None,
     seed: int = 0,
     device: str = "auto",
     preparation: Mapping[str, Any] | None = None,
@@ -72,15 +79,27 @@ def run(
     scene : xarray.DataArray or path-like
         As `open_scene` gives it, or what it opens.
     n_endmembers : int, optional
-        K. Estimated from the scene when neither it nor `endmembers` is given.
+        K. Estimated from the scene when no endmembers are given. Above the number of those given,
+        the others are found beside them.
     endmembers : Endmembers, array_like (member, band) or path-like, optional
-        Known spectra, resampled to the scene's bands; nothing is extracted then.
+        Known spectra, resampled to the scene's bands; they stay as they are.
+    roi : path-like, str or sequence of Region, optional
+        Regions of the scene, a class each, whose means are known spectra too; see
+        `unmix.io.roi.read_regions`.
+    roi_field : str, optional
+        The field of the regions that holds the class.
     method : str, optional
         A name in `unmix.METHODS`; `unmix.methods.DEFAULT` when left out.
     scale : {"auto", "none", "l2", "max", "shade"}
         What is done about brightness; "auto" decides from the scene.
     mask : array_like of bool, shape (y, x), optional
         True where a pixel is to be left out.
+    leave_out : str, optional
+        What else is to be left out: "clouds,water,vegetation>0.5,shade"; see
+        `unmix.prepare.land.land_masks`.
+    cover : str, optional
+        Members that cover the ground, by name or "vegetation": shares of the others among
+        themselves are given besides, see `unmix.cover`.
     seed : int
     device : {"auto", "cpu", "cuda"}
         For the networks.
@@ -109,12 +128,18 @@ def run(
     """
     stage = Stages(progress)
     with stage("prepare"):
-        ready = make_ready(scene, endmembers=endmembers, mask=mask, seed=seed, options=preparation)
+        ready = make_ready(
+            scene, endmembers=endmembers, roi=roi, roi_field=roi_field, mask=mask,
+            leave_out=leave_out, seed=seed, options=preparation,
+        )  # fmt: skip
+    if cover is not None and ready.given is not None and n_endmembers in (None, len(ready.given)):
+        covering(ready.given, cover)  # before the work: all names are known
     estimator, decisions = fit(
         ready, stage, n_endmembers=n_endmembers, method=method, scale=scale, seed=seed,
         device=device, parameters=parameters,
     )  # fmt: skip
-    return solve(ready, estimator, decisions, stage, seed=seed)
+    result = solve(ready, estimator, decisions, stage, seed=seed)
+    return result if cover is None else with_rest(result, cover)
 
 
 def fit(
@@ -170,10 +195,11 @@ def solve(
     spread = getattr(estimator, "spread_", None)
     spectra, source = estimator.endmembers_, f"{decisions['method']['label']}, seed {seed}"
     if ready.given is not None and ready.E is not None:
-        names = ready.given.names
-        if np.allclose(spectra, ready.E, rtol=1e-6):  # solved with: shown as they were given
-            spectra, source = ready.given.spectra[:, ready.preparation.kept], ready.given.source
-            spread = None
+        names = names_with(ready.given.names, len(spectra))
+        n = len(ready.E)
+        if np.allclose(spectra[:n], ready.E, rtol=1e-6):  # solved with: shown as they were given
+            spectra, spread = as_given(ready, np.asarray(spectra), spread)
+            source = ready.given.source if n == len(spectra) else f"{ready.given.source}, {source}"
         else:
             source = f"{ready.given.source}, then {source}"
     endmembers = assemble.member_spectra(ready, spectra, names, source, spread)

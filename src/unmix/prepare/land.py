@@ -51,7 +51,7 @@ _PRODUCT = {
 _INDEX = {"vegetation": (">", 0.4), "water": (">", 0.0), "shade": ("<", 0.3)}
 KINDS = (*_PRODUCT, *_INDEX)
 """What can be left out."""
-_TERM = re.compile(r"([a-z_]+)\s*(?:([<>])\s*(-?\d+(?:\.\d+)?))?")
+_TERM = re.compile(r"([a-z_]+)\s*(?:([<>])\s*(-?(?:\d+\.?\d*|\.\d+)))?")
 
 
 @dataclass(frozen=True, eq=False)

@@ -42,11 +42,11 @@ def pictures(result: Unmixing) -> dict[str, Any]:
     _, transform = georeferencing(result.abundances)
     return {
         "view": None if result.rgb is None else _rgba_png(shrink(result.rgb, limit)),
-        "maps": [_map_png(small[..., k], ABUNDANCE) for k in range(members)],
+        "maps": [map_png(small[..., k], ABUNDANCE) for k in range(members)],
         "dominant": _dominant_png(small),
-        "residual": _map_png(shrink(rmse, limit) / top, RESIDUAL),
+        "residual": map_png(shrink(rmse, limit) / top, RESIDUAL),
         "residual_top": top,
-        "sd": None if sd is None else _map_png(shrink(sd, limit) / sd_top, RESIDUAL),
+        "sd": None if sd is None else map_png(shrink(sd, limit) / sd_top, RESIDUAL),
         "sd_top": sd_top,
         "masked": bool(np.isnan(maps).any()),
         "aspect": 1 / side_ratio(maps.shape),
@@ -69,11 +69,11 @@ def _ramp(name: str) -> str:
     return f"linear-gradient(90deg, {', '.join(_colours(name, 17))})"
 
 
-def _map_png(values: NDArray[Any], name: str) -> str:
+def map_png(values: NDArray[Any], name: str) -> str:
     """Values 0..1 as a palette image, transparent where NaN."""
     good = np.isfinite(values)
     index = np.rint(np.where(good, np.clip(values, 0, 1), 0) * (LEVELS - 1))
-    return _palette_png(np.where(good, index, LEVELS), _colours(name, LEVELS))
+    return palette_png(np.where(good, index, LEVELS), _colours(name, LEVELS))
 
 
 def _dominant_png(maps: NDArray[Any]) -> str:
@@ -81,10 +81,10 @@ def _dominant_png(maps: NDArray[Any]) -> str:
     good, members = np.isfinite(maps).all(axis=-1), maps.shape[-1]
     largest = np.argmax(np.where(good[..., None], maps, 0), axis=-1)
     colours = [member_colour(k) for k in range(members)]
-    return _palette_png(np.where(good, largest, members), colours)
+    return palette_png(np.where(good, largest, members), colours)
 
 
-def _palette_png(index: NDArray[Any], colours: list[str]) -> str:
+def palette_png(index: NDArray[Any], colours: list[str]) -> str:
     """Palette image; the index after the last colour is transparent."""
     image = Image.fromarray(index.astype(np.uint8))
     image.putpalette([round(255 * v) for c in [*colours, MASKED] for v in to_rgb(c)])

@@ -124,6 +124,8 @@ def granule(
     bad, declared = _bad_bands(rng, np.asarray(members.wavelength))
     lost = bad | _hidden(np.asarray(members.wavelength))
     profile = np.where(lost, 0.0, np.concatenate([_bathtub(150), _bathtub(180)]))
+    power = (np.nan_to_num(A).reshape(-1, len(members)) @ members.spectra) ** 2
+    snr += 10 * np.log10(power.sum() / power[:, ~lost].sum())  # of the bands that count
     scene = simulate(
         members, abundances=A, brightness=BRIGHTNESS, noise_profile=profile, snr=snr, seed=seed,
         progress=progress,
