@@ -23,10 +23,12 @@ from unmix.features.depth import FeatureValues, measured
 from unmix.features.sampling import sample_feature
 from unmix.features.windows import FEATURES
 
-__all__ = ["RULES", "absorptions", "fulfilled"]
+__all__ = ["RULES", "Found", "absorptions", "fulfilled"]
 
 Array = NDArray[np.floating]
 Span = tuple[float, float]
+Found = dict[str, tuple[FeatureValues, Array]]
+"""Features of spectra by name, and the depth (member,) that noise alone may feign."""
 
 RULES: dict[str, tuple[tuple[str, Span], ...]] = {
     "calcite": (("2330", (2330.0, 2350.0)),),
@@ -57,9 +59,7 @@ DEEP = {"chlorophyll 680": 0.3}  # least depth of features that are deep or mean
 SURE = 2.0  # standard deviations of the noise by which a depth must exceed zero
 
 
-def absorptions(
-    spectra: Array, wavelength: Array, noise: Array
-) -> dict[str, tuple[FeatureValues, Array]]:
+def absorptions(spectra: Array, wavelength: Array, noise: Array) -> Found:
     """Every feature that the bands cover, and the depth that noise alone may feign.
 
     Parameters
@@ -70,7 +70,7 @@ def absorptions(
     noise : ndarray, shape (member,)
         Standard deviation of the noise relative to the spectrum.
     """
-    found = {}
+    found: Found = {}
     for entry in FEATURES:
         sampling = sample_feature(entry, wavelength)
         if sampling is not None:
@@ -81,7 +81,7 @@ def absorptions(
     return found
 
 
-def fulfilled(found: dict[str, tuple[FeatureValues, Array]], family: str) -> Array | None:
+def fulfilled(found: Found, family: str) -> Array | None:
     """Share of a family's rules that each spectrum fulfils; None without rules or bands for them.
 
     Shape (member,).
