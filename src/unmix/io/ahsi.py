@@ -37,6 +37,7 @@ from unmix.checks import InputError
 from unmix.io.ahsi_bands import bands_of
 from unmix.io.ahsi_files import DETECTORS, GAINS, RESPONSES, image_parts, table_file
 from unmix.io.bands import band_table
+from unmix.io.files import printable
 from unmix.io.gdal import is_tiff, open_tiff
 from unmix.io.lazy import Decoding, PixelSource, RawScene
 from unmix.io.products import files_in
@@ -186,7 +187,7 @@ def _images(image: Path) -> list[tuple[Path, str]]:
     found = []
     for name in DETECTORS:
         wanted = (scene.upper(), name, rest.upper())
-        beside = [p for p in sorted(image.parent.iterdir()) if _same(p.name, wanted)]
+        beside = [p for p in sorted(image.parent.iterdir()) if _same(p, wanted)]
         if not beside:
             raise InputError(
                 f"{image.name}: its other half, {scene}_{name}{rest}{image.suffix}, is missing; "
@@ -196,10 +197,11 @@ def _images(image: Path) -> list[tuple[Path, str]]:
     return found
 
 
-def _same(name: str, wanted: tuple[str, str, str]) -> bool:
-    """Whether an image's name has these parts, whatever its case."""
-    parts = image_parts(name)
-    return parts is not None and tuple(part.upper() for part in parts) == wanted
+def _same(path: Path, wanted: tuple[str, str, str]) -> bool:
+    """Whether a file's name has these parts, whatever its case."""
+    parts = image_parts(path.name)
+    same = parts is not None and tuple(part.upper() for part in parts) == wanted
+    return same and path.is_file()
 
 
 def _check_pair(parts: list[tuple[Path, str]], raws: list[RawScene]) -> None:
@@ -235,16 +237,16 @@ def _attrs(mission: str, tiff: dict[str, Any]) -> dict[str, Any]:
 def _metadata(folder: Path, stem: str, attrs: dict[str, Any], history: list[str]) -> list[str]:
     """Sun and time from the XML, where there is one; the files read."""
     names = [f"{stem}{end}".lower() for end in (".meta.xml", ".xml")]
-    found = [p for p in sorted(folder.iterdir()) if p.name.lower() in names]
+    found = [p for p in sorted(folder.iterdir()) if p.name.lower() in names and p.is_file()]
     if not found:
         history.append("no XML beside the images: sun and time of acquisition not known")
         return []
     root = read_xml(found[0])
-    zenith, acquired = first_number(root, "SolarZenith"), first_text(root, "StartTime")
+    zenith, acquired = first_number(root, "SolarZenith"), printable(first_text(root, "StartTime"))
     if zenith is not None and 0 <= zenith <= 180:
         attrs["sun_zenith"] = zenith
     if acquired:
-        attrs["acquired"] = acquired[:40].replace(" ", "T").replace("/", "-")
+        attrs["acquired"] = acquired.replace(" ", "T").replace("/", "-")
     mission = re.sub(r"\W", "", first_text(root, "SatelliteID") or "").upper()
     attrs["sensor"] = SENSORS.get(mission, attrs["sensor"])
     return [str(found[0])]

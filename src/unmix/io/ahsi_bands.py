@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unmix.checks import InputError
-from unmix.io.ahsi_files import DETECTORS, GAINS, RESPONSES, read_table, table_file
+from unmix.io.ahsi_files import DETECTORS, GAINS, RESPONSES, read_table, table_file, table_lines
 
 __all__ = ["AhsiBands", "bands_of"]
 
@@ -86,7 +86,7 @@ def bands_of(
 
 def _shares(paths: dict[str, tuple[Path, Path]], image: Path, n_bands: int) -> dict[str, int]:
     """How many bands of an image that holds both detectors are whose: the tables say it."""
-    counts = {d: _lines(gains) for d, (gains, _) in paths.items()}
+    counts = {d: len(table_lines(gains)) for d, (gains, _) in paths.items()}
     if sum(counts.values()) != n_bands:
         said = " + ".join(map(str, counts.values()))
         raise InputError(
@@ -108,8 +108,3 @@ def _paths(files: list[Path], detector: str, mission: str, image: Path) -> tuple
             )
         found.append(path)
     return found[0], found[1]
-
-
-def _lines(path: Path) -> int:
-    """Lines of a table that are not blank."""
-    return sum(bool(line.strip()) for line in path.read_text("latin-1").splitlines())

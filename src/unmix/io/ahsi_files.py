@@ -26,7 +26,15 @@ from numpy.typing import NDArray
 
 from unmix.checks import InputError
 
-__all__ = ["DETECTORS", "GAINS", "RESPONSES", "image_parts", "read_table", "table_file"]
+__all__ = [
+    "DETECTORS",
+    "GAINS",
+    "RESPONSES",
+    "image_parts",
+    "read_table",
+    "table_file",
+    "table_lines",
+]
 
 DETECTORS = {"VN": "VNIR", "SW": "SWIR"}
 GAINS, RESPONSES = "RadCal", "Spectralresponse"
@@ -66,6 +74,19 @@ def table_file(files: list[Path], kind: str, detector: str, mission: str) -> Pat
     return next(iter(own + found), None)
 
 
+def table_lines(path: Path) -> list[str]:
+    """Lines of a table that are not blank.
+
+    Raises
+    ------
+    InputError
+        The file is far too large for a table.
+    """
+    if path.stat().st_size > _LARGEST:
+        raise InputError(f"{path.name}: is too large for a table; put the product's own file there")
+    return [line for line in path.read_text("latin-1").splitlines() if line.strip()]
+
+
 def read_table(path: Path, n_bands: int, what: str, of: str) -> NDArray[np.float64]:
     r"""A table's numbers (band, 2); a missing second column is 0.
 
@@ -89,9 +110,7 @@ def read_table(path: Path, n_bands: int, what: str, of: str) -> NDArray[np.float
     array([[0.02, 0.5 ],
            [0.03, 0.25]])
     """
-    if path.stat().st_size > _LARGEST:
-        raise InputError(f"{path.name}: is no table of {what}; put the product's own file there")
-    rows = [line for line in path.read_text("latin-1").splitlines() if line.strip()]
+    rows = table_lines(path)
     try:
         found = [[float(item) for item in re.split(r"[,;\s]+", r.strip(" \t,;"))] for r in rows]
     except ValueError:

@@ -36,6 +36,7 @@ from numpy.typing import NDArray
 
 from unmix.checks import InputError
 from unmix.io.bands import band_table
+from unmix.io.files import printable
 from unmix.io.gdal import is_tiff
 from unmix.io.lazy import Decoding, PixelSource, RawScene
 from unmix.io.products import files_in
@@ -109,7 +110,8 @@ def _in_folder(folder: Path) -> Path | None:
 def _beside(folder: Path, scene: str, what: str, suffix: str) -> Path | None:
     """The product's file of that name, whatever its case, or its cloud-optimised copy."""
     name = re.compile(re.escape(f"{scene}-{what}") + "(_COG)?" + suffix, re.IGNORECASE)
-    return next((p for p in sorted(folder.iterdir()) if name.fullmatch(p.name)), None)
+    found = (p for p in sorted(folder.iterdir()) if name.fullmatch(p.name))
+    return next((p for p in found if p.is_file()), None)
 
 
 def read(meta: Path) -> RawScene:
@@ -259,9 +261,9 @@ def _attrs(
         elevation = first_number(root, "sunElevationAngle")
     if elevation is not None:
         attrs["sun_zenith"] = round(90.0 - elevation, 6)
-    acquired = first_text(root, "temporalCoverage", "startTime")
+    acquired = printable(first_text(root, "temporalCoverage", "startTime"))
     if acquired:
-        attrs["acquired"] = acquired[:40]
+        attrs["acquired"] = acquired
     if (np.diff(order) != 1).any():
         attrs["product_bands"] = (order + 1).tolist()
         history.append("bands put in the order of the detectors, VNIR then SWIR")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from unmix.checks import InputError
 
-__all__ = ["read_head"]
+__all__ = ["printable", "read_head"]
 
 
 def read_head(path: Path, n_bytes: int = 1024, *, folder: bool = False) -> bytes:
@@ -41,3 +41,12 @@ def read_head(path: Path, n_bytes: int = 1024, *, folder: bool = False) -> bytes
             raise
         reason = " ".join(str(getattr(error, "strerror", None) or error).split())
         raise InputError(f"{str(path)!r:.200}: cannot be read ({reason}); check it") from None
+
+
+def printable(text: str | None, most: int = 40) -> str:
+    """The printable beginning of a text that a file holds, in one line.
+
+    >>> printable(" 2022-06-15\x1b[2J 12:04 ", 16)
+    '2022-06-15[2J 12'
+    """
+    return "".join(c for c in " ".join((text or "").split()) if c.isprintable())[:most]

@@ -40,6 +40,7 @@ from numpy.typing import NDArray
 
 from unmix.checks import InputError
 from unmix.io.bands import band_table
+from unmix.io.files import printable
 from unmix.io.hdf5 import H5Pixels, attribute, dataset, holds, layer, open_h5, vector
 from unmix.io.lazy import Decoding, PixelSource, RawScene, Reader
 from unmix.io.prisma_place import place
@@ -247,7 +248,7 @@ def _attrs(file: h5py.File, level: str) -> dict[str, Any]:
     zenith = vector(file.attrs, "Sun_zenith_angle", "")
     if zenith is not None and zenith.size and 0 <= zenith[0] <= 180:
         attrs["sun_zenith"] = round(float(zenith[0]), 6)
-    acquired = attribute(file, "Product_StartTime")
+    acquired = printable(attribute(file, "Product_StartTime"))
     if acquired:
-        attrs["acquired"] = acquired[:40]
+        attrs["acquired"] = acquired
     return attrs

@@ -141,7 +141,7 @@ def map_of(model: Rpc, shape: tuple[int, int], where: str) -> Ortho:
     crs = crs_wkt(f"EPSG:{(32600 if lat.mean() >= 0 else 32700) + zone}") or _LONLAT
     x, y = (np.reshape(v, rows.shape) for v in transform(_LONLAT, crs, lon.ravel(), lat.ravel()))
     size = _step(x, y, rows, cols)
-    if not size > 0:
+    if not (0 < size < np.inf and np.isfinite([x, y]).all()):
         raise InputError(f"{where}: puts all pixels in one place; put the product's own file there")
     left, top = x.min() - size / 2, y.max() + size / 2
     n_rows = int(np.ceil((top - y.min() + size / 2) / size))

@@ -162,7 +162,9 @@ def numbers(text: str | None) -> list[int]:
     >>> numbers("1, 2,x,7")
     [1, 2, 7]
     """
-    return [int(item) for item in (text or "").split(",") if item.strip().isdecimal()]
+    return [
+        int(item.strip()[:9]) for item in (text or "").split(",") if item.strip()[:9].isdecimal()
+    ]
 
 
 def overlap_note(wavelength: NDArray[np.float64], detector: NDArray[np.intp]) -> list[str]:
