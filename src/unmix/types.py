@@ -122,7 +122,7 @@ class Unmixing:
         NaN where masked. None where the method does not say how sure it is.
     left_out : xarray.DataArray, dims (y, x), optional
         Why a pixel was left out: 0 it was not, else the number of a reason in
-        ``provenance["pixels"]["reasons"]``, counted from 1.
+        ``provenance["pixels"]["by"]``, counted from 1.
     rest : xarray.DataArray, dims (y, x, member), optional
         Abundances among the members that cover nothing (`unmix.cover`); NaN where little is seen.
     """

@@ -107,7 +107,6 @@ def record(ready: Ready) -> dict[str, Any]:
             "by": {
                 why: int((outside.code == i).sum()) for i, why in enumerate(outside.why, start=1)
             },
-            "reasons": list(outside.why),
         },
         **({"regions": list(ready.regions)} if ready.regions else {}),
     }

@@ -47,14 +47,14 @@ def _limit(shape: tuple[int, ...], maps: int) -> int:
 def _left_out(result: Unmixing) -> dict[str, Any] | None:
     """Map and legend of the reasons for which pixels are left out."""
     pixels = section(result, "pixels")
-    names = [str(name) for name in pixels.get("reasons") or ()]
+    counts = dict(pixels.get("by") or {})
+    names = [str(name) for name in counts]
     if result.left_out is None or not names:
         return None
     code = np.nan_to_num(np.asarray(result.left_out.values, float))
     step = math.ceil(max(code.shape) / _limit(code.shape, 4))
     few = code[::step, ::step]
     colours = [next((c for k, c in COLOURS.items() if n.startswith(k)), GREY) for n in names]
-    counts = pixels.get("by") or {}
     rows = [
         {"name": name, "colour": colour, "pixels": counts.get(name, 0),
          "share": counts.get(name, 0) / max(int(pixels.get("total") or 0), 1)}
