@@ -44,7 +44,7 @@ def read_head(path: Path, n_bytes: int = 1024, *, folder: bool = False) -> bytes
 
 
 def printable(text: str | None, most: int = 40) -> str:
-    """The printable beginning of a text that a file holds, in one line.
+    r"""The printable beginning of a text that a file holds, in one line.
 
     >>> printable(" 2022-06-15\x1b[2J 12:04 ", 16)
     '2022-06-15[2J 12'

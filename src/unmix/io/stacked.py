@@ -162,9 +162,8 @@ def numbers(text: str | None) -> list[int]:
     >>> numbers("1, 2,x,7")
     [1, 2, 7]
     """
-    return [
-        int(item.strip()[:9]) for item in (text or "").split(",") if item.strip()[:9].isdecimal()
-    ]
+    items = (item.strip() for item in (text or "").split(","))
+    return [int(item) for item in items if item.isdecimal() and len(item) < 10]
 
 
 def overlap_note(wavelength: NDArray[np.float64], detector: NDArray[np.intp]) -> list[str]:
