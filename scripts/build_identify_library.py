@@ -27,8 +27,8 @@ from unmix.types import Endmembers
 BANDS = np.arange(400.0, 2501.0, 5.0)
 OUT = Path(__file__).parents[1] / "src" / "unmix" / "data" / "identify.csv"
 COVERED = (430.0, 2480.0)  # nm a spectrum must reach from and to
-UNFIT = re.compile(r"REE|\?|\.\d+ Goethite|\bed1\b|220K|UT$")
-"""Rare-earth specimens, doubtful titles, mixtures, edited and cooled samples."""
+UNFIT = re.compile(r"Aragonite|REE|\?|\.\d+ Goethite|\bed1\b|220K|UT$")
+"""Aragonite (calcite to a sensor), rare earths, doubtful titles, mixtures, edited or cooled."""
 COVERS = (
     "Dry_Long_Grass AV87-2", "Grass_Golden_Dry GDS480", "Aspen_Leaf-A DW92-2",
     "Blackbrush ANP92-9A leaves", "Blue_Spruce DW92-5 needle", "Cheatgrass ANP92-11A",

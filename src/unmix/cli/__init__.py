@@ -113,6 +113,7 @@ def _command_of(error: Any) -> str:
 
 
 import unmix.cli.benchmark  # noqa: E402  (these register their commands on `app`)
+import unmix.cli.identify  # noqa: E402
 import unmix.cli.inspect  # noqa: E402
 import unmix.cli.make  # noqa: E402
 import unmix.cli.results  # noqa: E402

@@ -69,6 +69,14 @@ Cover = Annotated[
         "themselves go to abundances_rest.tif.",
     ),
 ]
+Identify = Annotated[
+    bool,
+    typer.Option("--identify/--no-identify", help="Name blind endmembers from a library."),
+]
+Library = Annotated[
+    Path | None,
+    typer.Option("--library", help="Spectra to name endmembers by. [default: the one shipped]"),
+]
 Method = Annotated[
     str | None, typer.Option("--method", help="See unmix methods. [default: cresdae]")
 ]
@@ -90,6 +98,8 @@ def run(
     mask: Mask = None,
     leave_out: LeaveOut = None,
     cover: Cover = None,
+    identify: Identify = True,
+    library: Library = None,
     drop_bands: DropBands = None,
     water_windows: WaterWindows = None,
     smooth: Smooth = 0.0,
@@ -120,6 +130,7 @@ def run(
             mask=read_mask(mask),
             leave_out=leave_out,
             cover=cover,
+            identify=library_option(identify, library),
             seed=seed,
             device=device,
             preparation=preparation_options(drop_bands, water_windows, smooth, reflectance_scale),
@@ -196,6 +207,13 @@ def apply(
         opened = open_reflectance(scene, variable, to_reflectance, radiometry)
         result = apply_model(model, opened, mask=read_mask(mask), finetune=finetune, progress=tell)
     finish(result, out, overwrite, json)
+
+
+def library_option(identify: bool, library: Path | None) -> bool | Path:
+    """What `unmix.run` takes to name endmembers by."""
+    if library is not None and not identify:
+        raise InputError("library: given beside --no-identify; leave one of them out")
+    return identify if library is None else library
 
 
 def finish(result: Unmixing, out: Path, overwrite: bool, json: bool) -> None:

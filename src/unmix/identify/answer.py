@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Absorption", "Candidate", "Identification", "label"]
+__all__ = ["Absorption", "Candidate", "Identification"]
 
 Array = NDArray[np.floating]
 
@@ -19,7 +19,7 @@ class Candidate:
     Parameters
     ----------
     name : str
-        The material: "kaolinite", or the library's own title where it says no more.
+        The material: "kaolinite", "dry vegetation", or the library's own title.
     entry : str
         Title of the library spectrum that stands for it, the best of its entries.
     family : str
@@ -92,8 +92,3 @@ class Identification:
     absorptions: tuple[Absorption, ...] = ()
     n_bands: int = 0
     reference: Array | None = None
-
-
-def label(candidate: Candidate) -> str:
-    """What to call an endmember that matches: a cover by its family, all else by its name."""
-    return candidate.family if candidate.kind == "cover" else candidate.name

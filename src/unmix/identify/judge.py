@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from unmix.identify.answer import Absorption, Candidate, Identification, label
+from unmix.identify.answer import Absorption, Candidate, Identification
 from unmix.identify.score import Scores
 from unmix.identify.titles import Material
 
@@ -21,7 +21,7 @@ __all__ = ["Comparison", "judge", "unknown"]
 Array = NDArray[np.floating]
 
 CONVINCING = 0.88  # least fit of a match
-UNRULED = 0.92  # the same for a material without diagnostic rules to confirm it
+UNRULED = 0.92  # the same for a mineral without diagnostic rules to confirm it
 MARGIN = 0.03  # least lead over the next family
 OBEYED = 0.75  # least share of a mineral's rules that a match fulfils
 FEWEST_WINDOWS = 3
@@ -88,7 +88,7 @@ def judge(
         other = found.materials[rival].name
     candidates = tuple(found.candidate(row, j) for j in ranked[:n_candidates])
     doubt = _doubt(candidates[0], margin, other, found.n_windows)
-    match = "" if doubt else label(candidates[0])
+    match = "" if doubt else candidates[0].name
     verdict = f"no convincing match: {doubt}" if doubt else f"{match}: {_because(candidates[0])}"
     return Identification(name, candidates, margin, match, verdict, seen), ranked[0]
 
@@ -100,7 +100,8 @@ def unknown(name: str, why: str) -> Identification:
 
 def _doubt(best: Candidate, margin: float, rival: str, n_windows: int) -> str:
     """Why the first candidate is no match; empty where it is one."""
-    least = UNRULED if np.isnan(best.rules) else CONVINCING
+    unruled = np.isnan(best.rules) and best.kind != "cover"
+    least = UNRULED if unruled else CONVINCING
     if n_windows < FEWEST_WINDOWS:
         return "its bands cover too few absorption features"
     if best.fit < least:

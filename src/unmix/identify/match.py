@@ -32,6 +32,7 @@ Array = NDArray[np.floating]
 BROKEN = 0.16  # what broken rules take from a score; half of it where a material has none
 HANDICAP = {"mixture": 0.1, "other": 0.03, "cover": 0.03, "mineral": 0.0}
 FEWEST_BANDS = 20
+RANGE = (350.0, 2600.0)  # nm
 NEAR = 8.0  # nm between centres that are one absorption
 
 
@@ -68,12 +69,14 @@ def identify(
     'kaolinite'
     """
     _check(endmembers, library, n_candidates)
-    patterns, group = np.unique(np.isfinite(endmembers.spectra), axis=0, return_inverse=True)
+    shared, entries = _entries(endmembers, library)
+    known = np.isfinite(endmembers.spectra) & shared
+    patterns, group = np.unique(known, axis=0, return_inverse=True)
     found: dict[int, Identification] = {}
     for number, pattern in enumerate(patterns):
         rows = np.flatnonzero(group.ravel() == number)
         with one_blas_thread():
-            answers = _identify(endmembers, rows, pattern, library, n_candidates)
+            answers = _identify(endmembers, rows, pattern, library.names, entries, n_candidates)
         found.update(zip(rows.tolist(), answers, strict=True))
     return tuple(found[i] for i in range(len(endmembers)))
 
@@ -83,33 +86,50 @@ def _check(endmembers: Endmembers, library: Endmembers, n_candidates: int) -> No
         if value.wavelength is None:
             raise InputError(f"{name}: no wavelengths, and spectra are compared by them; add them")
     if not 1 <= n_candidates <= 1000:
-        raise InputError(f"n_candidates: got {n_candidates}; give 1 to 1000")
+        raise InputError(f"candidates: got {n_candidates}; give 1 to 1000")
+
+
+def _entries(endmembers: Endmembers, library: Endmembers) -> tuple[NDArray[np.bool_], Array]:
+    """Bands (band,) that lie within what the library covers, and its entries (entry, band) there.
+
+    Only what is reflected counts: beyond 2600 nm a scene emits light of its own.
+    """
+    own, theirs = (np.asarray(e.wavelength, np.float64) for e in (endmembers, library))
+    low, high = max(np.nanmin(theirs), RANGE[0]), min(np.nanmax(theirs), RANGE[1])
+    with np.errstate(invalid="ignore"):
+        shared = np.asarray((own >= low) & (own <= high))
+    entries = np.full((len(library), len(own)), np.nan)
+    order, x = sorted_bands(own, shared)
+    if len(order):
+        fwhm = None if endmembers.fwhm is None else np.asarray(endmembers.fwhm, np.float64)[order]
+        entries[:, order] = on_bands(library, x, fwhm)
+    return shared, entries
 
 
 def _identify(
     endmembers: Endmembers,
     rows: NDArray[np.intp],
     good: NDArray[np.bool_],
-    library: Endmembers,
+    titles: Sequence[str],
+    entries: Array,
     n_candidates: int,
 ) -> list[Identification]:
-    """Endmembers that have values in the same bands."""
+    """Endmembers that have values in the same bands; `entries` (entry, band) on all bands."""
     assert endmembers.wavelength is not None
     order, x = sorted_bands(endmembers.wavelength, good)
     names = [endmembers.names[i] for i in rows]
     if len(order) < FEWEST_BANDS:
-        return [unknown(name, f"{len(order)} bands are too few to compare") for name in names]
+        few = f"{len(order)} bands in common with the library are too few to compare"
+        return [unknown(name, few) for name in names]
     spectra = np.asarray(endmembers.spectra[np.ix_(rows, order)], np.float64)
-    fwhm = None if endmembers.fwhm is None else np.asarray(endmembers.fwhm, np.float64)[order]
-    entries = on_bands(library, x, fwhm)
     found = absorptions(spectra, x, noise_of(spectra))
-    compared = compare(spectra, x, entries, library.names, found)
+    compared = compare(spectra, x, entries[:, order], titles, found)
     answers = []
     for i, name in enumerate(names):
         answer, entry = judge(name, i, compared, n_candidates, _seen(found, i))
         reference = np.full(len(good), np.nan)
         if entry is not None:
-            reference[order] = entries[entry]
+            reference[order] = entries[entry, order]
         answers.append(replace(answer, reference=reference, n_bands=len(order)))
     return answers
 

@@ -19,6 +19,7 @@ _MIXED = re.compile(
     r"\+|/smect|_smect|_mx\b|_mix|coat|_on_|\bmix|synth |_alt\b|hornfels|phyllite|rhyolite"
     r"|tuff|skarn|phosphori"
 )
+_SHORT_NAME = re.compile(r"[^\W\d_]+( [^\W\d_]+)?")  # one or two words: somebody's own name
 _FORMULA = re.compile(r"\S*(\^|_\d|\()\S*")
 _CODE = re.compile(r"s0\d\w+=\w+|[^\s]*[\d=<>^][^\s]*|\b[AR]REF\b.*|\b(BECK|ASD|NIC4|W1R1)\w*")
 
@@ -30,8 +31,8 @@ class Material:
     Parameters
     ----------
     name : str
-        The mineral in lower case, minerals of a mixture joined by " + ", else the title without
-        sample codes.
+        The mineral in lower case, minerals of a mixture joined by " + ", a cover's family, or the
+        title without sample codes. Covers titled in one or two plain words keep their title.
     family : str
         What `name` is not told from by reflectance; `name` itself where nothing is known.
     kind : {"mineral", "mixture", "cover", "other"}
@@ -53,6 +54,8 @@ def material_of(title: str) -> Material:
     ('kaolinite', 'white mica')
     >>> material_of("Calcite+Dolomite.5 AMX8").name, material_of("Lawn_Grass GDS91").family
     ('calcite + dolomite', 'green vegetation')
+    >>> [material_of(title).name for title in ("Lawn_Grass GDS91", "Forest")]
+    ['green vegetation', 'Forest']
     >>> material_of("My clay A")
     Material(name='My clay A', family='my clay a', kind='other', sample='clay')
     """
@@ -70,7 +73,8 @@ def material_of(title: str) -> Material:
     name = " ".join(_CODE.sub(" ", plain.replace("_", " ")).split()).strip(" ,;()") or plain
     for family, pattern in _KINDS:
         if pattern.search(low.replace("_", " ")):
-            return Material(name, family, "cover", sample)
+            kept = name if name == plain and _SHORT_NAME.fullmatch(plain) else family
+            return Material(kept, family, "cover", sample)
     return Material(name, name.lower(), "other", sample)
 
 

@@ -16,6 +16,7 @@ from unmix.checks import check_option
 from unmix.cover import covering, with_rest
 from unmix.pipeline import assemble, decide
 from unmix.pipeline.given import as_given, names_with
+from unmix.pipeline.naming import library_of, named
 from unmix.pipeline.provenance import code
 from unmix.pipeline.ready import Ready, make_ready
 from unmix.types import STATISTICS, Endmembers, Unmixing
@@ -66,6 +67,7 @@ def run(
     mask: ArrayLike | None = None,
     leave_out: str | None = None,
     cover: str | None = None,
+    identify: bool | Endmembers | str | Path = True,
     seed: int = 0,
     device: str = "auto",
     preparation: Mapping[str, Any] | None = None,
@@ -100,6 +102,8 @@ def run(
     cover : str, optional
         Members that cover the ground, by name or "vegetation": shares of the others among
         themselves are given besides, see `unmix.cover`.
+    identify : bool, Endmembers or path-like
+        Name the endmembers that were not given by the shipped library, or by the one given here.
     seed : int
     device : {"auto", "cpu", "cuda"}
         For the networks.
@@ -126,7 +130,7 @@ def run(
     >>> result.abundances.shape
     (40, 50, 3)
     """
-    stage = Stages(progress)
+    stage, library = Stages(progress), library_of(identify)
     with stage("prepare"):
         ready = make_ready(
             scene, endmembers=endmembers, roi=roi, roi_field=roi_field, mask=mask,
@@ -138,7 +142,7 @@ def run(
         ready, stage, n_endmembers=n_endmembers, method=method, scale=scale, seed=seed,
         device=device, parameters=parameters,
     )  # fmt: skip
-    result = solve(ready, estimator, decisions, stage, seed=seed)
+    result = solve(ready, estimator, decisions, stage, seed=seed, library=library)
     return result if cover is None else with_rest(result, cover)
 
 
@@ -180,6 +184,7 @@ def solve(
     *,
     seed: int,
     names: tuple[str, ...] = (),
+    library: Endmembers | None = None,
 ) -> Unmixing:
     """Abundances by a fitted method, their residuals, and the record of it all."""
     mode = decisions["scale"]["mode"]
@@ -203,11 +208,15 @@ def solve(
         else:
             source = f"{ready.given.source}, then {source}"
     endmembers = assemble.member_spectra(ready, spectra, names, source, spread)
+    n_given = len(names) if ready.given is None else len(ready.given)
+    with stage("identify"):
+        endmembers, identification = named(endmembers, library, n_given)
     provenance = {
         **code(seed),
         **decisions,
         **assemble.record(ready),
         "convergence": convergence,
+        "identification": identification,
         "evidence": getattr(estimator, "evidence_", None),
         "history": getattr(estimator, "history_", None),
         "timings": stage.timings,
