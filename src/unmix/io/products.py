@@ -11,6 +11,7 @@ from importlib import import_module
 from pathlib import Path
 
 from unmix.checks import InputError
+from unmix.io.envi import find_header
 from unmix.io.lazy import RawScene
 
 __all__ = ["READERS", "files_in", "read_product"]
@@ -20,7 +21,7 @@ READERS = ("enmap", "ahsi", "prisma", "emit", "tanager")
 
 NAMES = "AHSI (GF-5, GF-5B, ZY1-02D), EnMAP, PRISMA, EMIT or Tanager"
 
-_ARCHIVES = {b"PK\3\4": "zip", b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"7z\xbc\xaf": "7z"}
+_ARCHIVES = {b"PK\3\4": "zip", b"\x1f\x8b\b": "gzip", b"BZh": "bzip2", b"7z\xbc\xaf": "7z"}
 _MOST_FILES = 10_000
 
 
@@ -39,12 +40,20 @@ def read_product(path: Path, head: bytes) -> RawScene | None:
     unmix.checks.InputError: ...: is a folder without a product of AHSI ...; give a scene's file
     """
     _refuse_archive(path, head)
+    found = {}
     for name in READERS:
         reader = import_module(f"unmix.io.{name}")
         main = reader.find(path, head)
         if main is not None:
-            raw: RawScene = reader.read(main)
-            return raw
+            found[reader] = main
+            if not path.is_dir():
+                break
+    if len(found) > 1:
+        names = " and ".join(main.name for main in found.values())
+        raise InputError(f"{path}: holds several products ({names}); give the file of one")
+    for reader, main in found.items():
+        raw: RawScene = reader.read(main)
+        return raw
     if path.is_dir():
         raise InputError(f"{path}: is a folder without a product of {NAMES}; give a scene's file")
     return None
@@ -52,6 +61,8 @@ def read_product(path: Path, head: bytes) -> RawScene | None:
 
 def _refuse_archive(path: Path, head: bytes) -> None:
     """Products come packed; nothing is unpacked here."""
+    if find_header(path) is not None:  # numbers may look like anything
+        return
     kind = next((kind for magic, kind in _ARCHIVES.items() if head.startswith(magic)), None)
     if kind is None and head[257:262] == b"ustar":
         kind = "tar"
