@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import pickle
 import random
 import re
 
@@ -42,7 +44,8 @@ def assert_placed(scene, affine, crs=CRS):
 
 
 def assert_windows(scene):
-    """Windows, picks and single bands are parts of the whole."""
+    """Windows, picks and single bands are parts of the whole, also for another process."""
+    scene = pickle.loads(pickle.dumps(scene))
     whole = scene.copy(data=scene.values)
     for key in (
         (slice(1, 4), slice(2, 8), slice(None)),
@@ -73,6 +76,8 @@ def assert_runs(scene, out, affine):
         assert tuple(file.transform)[:6] == affine
         assert file.crs == rasterio.crs.CRS.from_string(CRS)
         assert np.isnan(file.read(1)[0, 0]) and np.isfinite(file.read(1)).sum() > 30
+    given = json.loads((out / "manifest.json").read_text())["input"]
+    assert given["sensor"] == scene.attrs["sensor"] and given["quantity"] == "reflectance"
     table = np.genfromtxt(out / "endmembers.csv", delimiter=",", skip_header=1)
     np.testing.assert_allclose(table[:, 0], WAVELENGTH, atol=1e-3)
     assert 0.04 < np.nanmin(table[:, 1:]) < np.nanmax(table[:, 1:]) < 0.76

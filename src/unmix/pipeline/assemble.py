@@ -79,6 +79,9 @@ def describe(estimator: Unmixer, name: str) -> dict[str, Any]:
     return {"name": name, "label": label, "parameters": parameters}
 
 
+_PRODUCT = ("sensor", "quantity", "units", "acquired", "sun_zenith", "product_bands")
+
+
 def record(ready: Ready) -> dict[str, Any]:
     """What was read, kept and masked, as the manifest holds it."""
     from unmix.scene import files_of, geo_of, swath_of
@@ -91,6 +94,7 @@ def record(ready: Ready) -> dict[str, Any]:
             "path": scene.attrs.get("source"),
             "files": hash_files(files_of(scene)),
             "format": scene.attrs.get("format"),
+            **{key: scene.attrs[key] for key in _PRODUCT if key in scene.attrs},
             "shape": [scene.sizes[d] for d in ("y", "x", "band")],
             "crs": geo_of(scene)[0] if swath is None else swath.crs_wkt,
             "history": list(scene.attrs.get("history", [])),
