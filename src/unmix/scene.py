@@ -135,7 +135,10 @@ def as_scene(raw: RawScene, source: str) -> xr.DataArray:
     lazy = indexing.CopyOnWriteArray(lazy)  # assigning to the scene never touches the file
     attrs = {"source": source, "files": raw.files, **raw.attrs, **swath, "history": raw.history}
     name = Path(source).stem or None
-    return xr.DataArray(xr.Variable(("y", "x", "band"), lazy, attrs), coords=coords, name=name)
+    stored = {"preferred_chunks": {"y": raw.rows_together}} if raw.rows_together > 1 else {}
+    scene = xr.DataArray(xr.Variable(("y", "x", "band"), lazy, attrs), coords=coords, name=name)
+    scene.encoding = stored
+    return scene
 
 
 def from_array(array: xr.DataArray) -> xr.DataArray:

@@ -451,6 +451,27 @@ def test_sample_of_a_large_scene_is_seeded_and_spread(monkeypatch):
     assert len(sample_pixels(scene, 10_000, 0, mask)) == 10
 
 
+def test_rows_stored_together_are_read_once(monkeypatch):
+    """A file that unpacks 100 rows for one is not asked 32 times."""
+    monkeypatch.setattr("unmix.prepare.draft._SMALL", 1000)
+    values = np.arange(400.0)[:, None, None] + np.zeros((400, 6, 3)) + 1
+    scene = make_scene(values)
+    scene.encoding = {"preferred_chunks": {"y": 100}}
+    asked = []
+    whole = type(scene).__getitem__
+
+    def spy(self, key):
+        asked.append(key)
+        return whole(self, key)
+
+    monkeypatch.setattr(type(scene), "__getitem__", spy)
+    X = sample_pixels(scene, 640, 7)
+    spans = [key for key in asked if isinstance(key, slice)]
+    assert len(spans) == 4 and all(s.start // 100 == (s.stop - 1) // 100 for s in spans)
+    assert np.histogram(X[:, 0], bins=8, range=(1, 401))[0].min() > 0
+    assert len(X) > 400
+
+
 def test_data_in_a_corner_is_found(monkeypatch):
     monkeypatch.setattr("unmix.prepare.draft._SMALL", 1000)
     values = np.full((900, 6, 3), np.nan)

@@ -22,7 +22,7 @@ from unmix.checks import InputError
 from unmix.io.bands import band_table
 from unmix.io.emit_companions import KINDS, beside, masks, observation, uncertainty
 from unmix.io.georef import crs_wkt
-from unmix.io.hdf5 import H5Pixels, attribute, dataset, holds, open_h5, vector
+from unmix.io.hdf5 import H5Pixels, attribute, dataset, holds, open_h5, rows_together, vector
 from unmix.io.lazy import Decoding, PixelSource, RawScene
 from unmix.ortho import Ortho, from_glt
 
@@ -65,6 +65,7 @@ def read(path: Path) -> RawScene:
         name = "radiance" if "radiance" in file and "reflectance" not in file else "reflectance"
         data = dataset(file, name, where, 3)
         rows, cols, n_bands = data.shape
+        together = rows_together(data, 0)
         fill = vector(data.attrs, "_FillValue", where)
         bands = _band_parameters(file, n_bands, where, history)
         ortho = _ortho(file, (rows, cols), where)
@@ -82,7 +83,7 @@ def read(path: Path) -> RawScene:
             attrs |= companion.attrs
             history += companion.history
     pixels = PixelSource(shape, H5Pixels(str(path), name), Decoding(nodata))
-    return RawScene(pixels, bands, files, None, None, attrs, history, coords, ortho)
+    return RawScene(pixels, bands, files, None, None, attrs, history, coords, ortho, together)
 
 
 def _in_folder(folder: Path) -> Path | None:

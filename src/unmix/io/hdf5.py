@@ -22,7 +22,16 @@ from unmix.io.lazy import BandKey
 if TYPE_CHECKING:
     import h5py
 
-__all__ = ["H5Pixels", "attribute", "dataset", "holds", "layer", "open_h5", "vector"]
+__all__ = [
+    "H5Pixels",
+    "attribute",
+    "dataset",
+    "holds",
+    "layer",
+    "open_h5",
+    "rows_together",
+    "vector",
+]
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 # Deflate reaches 1032:1 at most; twice that leaves room for other filters.
@@ -100,6 +109,11 @@ def dataset(file: h5py.File, name: str, where: str, ndim: int | None = None) -> 
             f"{item.id.get_storage_size()} bytes; copy or download it again"
         )
     return item
+
+
+def rows_together(data: h5py.Dataset, axis: int) -> int:
+    """How many rows a data set stores (and unpacks) as one, along its axis y."""
+    return int(data.chunks[axis]) if data.chunks else 1
 
 
 def layer(file: h5py.File, name: str, where: str, shape: tuple[int, int]) -> NDArray[Any] | None:

@@ -176,6 +176,8 @@ class RawScene:
         has them.
     swath : Ortho, optional
         The map grid of a scene in swath geometry, which has no affine then.
+    rows_together : int
+        How many rows the file stores as one, so that reading one of them unpacks all.
     """
 
     pixels: PixelSource
@@ -187,3 +189,4 @@ class RawScene:
     history: list[str] = field(default_factory=list)
     coords: dict[str, Any] = field(default_factory=dict)
     swath: Ortho | None = None
+    rows_together: int = 1

@@ -8,6 +8,7 @@ and at the root `northing`, `easting` and the grid mapping.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ import numpy as np
 from unmix.checks import InputError
 from unmix.io.arrays import choose, raw_layout
 from unmix.io.aviris import about_aviris
-from unmix.io.hdf5 import H5Pixels, attribute, dataset, open_h5
+from unmix.io.hdf5 import H5Pixels, attribute, dataset, open_h5, rows_together
 from unmix.io.layout import Layout, Named, axes_of
 from unmix.io.lazy import RawScene
 
@@ -42,6 +43,7 @@ def read_netcdf(path: Path, variable: str | None = None) -> RawScene:
         data = dataset(file, name, path.name, 3)
         layout = _layout(file, name, path.name)
         dtype = data.dtype.name
+        together = rows_together(data, axes_of(layout, [])[0])
         title = attribute(file, "title") or attribute(file, "summary")
         start = attribute(file, "time_coverage_start")
     raw = raw_layout(layout, _reader(path, name, layout), dtype, (str(path),))
@@ -49,7 +51,7 @@ def read_netcdf(path: Path, variable: str | None = None) -> RawScene:
     known |= {"description": title[:200]} if title else {}
     known |= about_aviris(path.name) | ({"acquired": start[:40]} if start else {})
     raw.attrs.update(known | raw.attrs)
-    return raw
+    return replace(raw, rows_together=together)
 
 
 def _reader(path: Path, name: str, layout: Layout) -> H5Pixels:

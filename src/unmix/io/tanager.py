@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from unmix.checks import InputError
 from unmix.io.bands import band_table
 from unmix.io.georef import crs_wkt
-from unmix.io.hdf5 import H5Pixels, attribute, dataset, holds, layer, open_h5, vector
+from unmix.io.hdf5 import H5Pixels, attribute, dataset, holds, layer, open_h5, rows_together, vector
 from unmix.io.lazy import Affine, Decoding, PixelSource, RawScene
 from unmix.ortho import Ortho, from_lonlat
 
@@ -82,6 +82,7 @@ def read(path: Path) -> RawScene:
             raise InputError(f"{where}: {fields} has neither {' nor '.join(NAMES)}; give a scene")
         data = dataset(file, f"{fields}/{name}", where, 3)
         n_bands, rows, cols = data.shape
+        together = rows_together(data, 1)
         bands = band_table(
             n_bands,
             where,
@@ -104,7 +105,9 @@ def read(path: Path) -> RawScene:
     history.append(f"no-data {nodata:g}{' and nodata_pixels' if mask else ''} read as NaN")
     attrs["scale_declared"] = name == NAMES[0]
     pixels = PixelSource((rows, cols, n_bands), reader, Decoding(nodata))
-    return RawScene(pixels, bands, [str(path)], wkt, affine, attrs, history, coords, ortho)
+    return RawScene(
+        pixels, bands, [str(path)], wkt, affine, attrs, history, coords, ortho, together
+    )
 
 
 def _masks(file: h5py.File, fields: str, where: str, shape: tuple[int, int]) -> dict[str, Any]:

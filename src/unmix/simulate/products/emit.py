@@ -108,17 +108,18 @@ def turned_swath(rows: int, cols: int, turn: float) -> tuple[NDArray[np.int32], 
     >>> turned_swath(2, 3, 0.0)[0].tolist()
     [[1, 2, 3], [1, 2, 3]]
     """
-    angle = np.radians(turn)
-    v, u = np.indices((rows, cols), float)
-    x, y = u * np.cos(angle) - v * np.sin(angle), u * np.sin(angle) + v * np.cos(angle)
-    x, y = x - x.min(), y - y.min()
-    shape = (int(np.ceil(y.max())) + 1, int(np.ceil(x.max())) + 1)
+    cos, sin = np.cos(np.radians(turn)), np.sin(np.radians(turn))
+    v, u = np.array([[0, 0], [0, cols - 1], [rows - 1, 0], [rows - 1, cols - 1]]).T
+    x, y = u * cos - v * sin, u * sin + v * cos  # corners of the swath, in grid pixels
+    shape = (int(np.ceil(np.ptp(y))) + 1, int(np.ceil(np.ptp(x))) + 1)
     row, col = np.indices(shape, float)
-    far = np.hypot(col[..., None] - x.ravel(), row[..., None] - y.ravel())
-    near, distance = far.argmin(axis=-1), far.min(axis=-1)
+    row, col = row + y.min(), col + x.min()
+    left, down = col * cos + row * sin, row * cos - col * sin  # in swath pixels: turned back
+    near_x = np.clip(np.rint(left), 0, cols - 1)
+    near_y = np.clip(np.rint(down), 0, rows - 1)
+    distance = np.hypot(left - near_x, down - near_y)
     sign = np.where(distance > 0.72, 0, np.where(distance > 0.5, -1, 1))
-    glt_y, glt_x = np.divmod(near, cols)
-    return ((glt_x + 1) * sign).astype(np.int32), ((glt_y + 1) * sign).astype(np.int32)
+    return ((near_x + 1) * sign).astype(np.int32), ((near_y + 1) * sign).astype(np.int32)
 
 
 def _mask(layers: Mapping[str, ArrayLike], shape: tuple[int, ...]) -> NDArray[np.float64]:
