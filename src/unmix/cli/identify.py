@@ -92,7 +92,8 @@ def _show(found: Sequence[Identification], library: Endmembers) -> None:
         console.print(table)
         console.print()
     for one in found:
-        console.print(f"[bold]{escape(one.endmember)}[/bold]: {escape(one.verdict)}")
+        what = f" is {one.match}" if one.match not in ("", one.endmember) else ""
+        console.print(f"[bold]{escape(one.endmember)}[/bold]{escape(f'{what}: {one.verdict}')}")
         if one.absorptions:
             marks = ", ".join(f"{a.centre:.0f} nm ({a.cause})" for a in one.absorptions)
             console.print(f"  absorbs at {escape(marks)}", style="dim")

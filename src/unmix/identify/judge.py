@@ -89,7 +89,8 @@ def judge(
     candidates = tuple(found.candidate(row, j) for j in ranked[:n_candidates])
     doubt = _doubt(candidates[0], margin, other, found.n_windows)
     match = "" if doubt else candidates[0].name
-    verdict = f"no convincing match: {doubt}" if doubt else f"{match}: {_because(candidates[0])}"
+    why = doubt or _because(candidates[0])
+    verdict = f"{'no' if doubt else 'a'} convincing match: {why}"
     return Identification(name, candidates, margin, match, verdict, seen), ranked[0]
 
 
@@ -105,7 +106,7 @@ def _doubt(best: Candidate, margin: float, rival: str, n_windows: int) -> str:
     if n_windows < FEWEST_WINDOWS:
         return "its bands cover too few absorption features"
     if best.fit < least:
-        return f"{best.name} is nearest, but fits to {best.fit:.2f} only ({least} is asked for)"
+        return f"{best.name} is nearest, but fits to {best.fit:.3f} only ({least} is asked for)"
     if best.rules < OBEYED:
         return f"{best.name} is nearest, but its diagnostic absorptions are not there"
     if margin < MARGIN:

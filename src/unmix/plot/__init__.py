@@ -6,6 +6,7 @@ everywhere; masked pixels are light grey; names are drawn as they are, never as 
 """
 
 from unmix.plot.curves import band_strip, information_curve, k_curves, loss_curves, noise_curve
+from unmix.plot.identified import identified_spectra
 from unmix.plot.maps import abundance_maps, overview
 from unmix.plot.residual import noise_level, residual_histogram, residual_map, residual_top
 from unmix.plot.spectra import endmember_spectra
@@ -17,6 +18,7 @@ __all__ = [
     "band_strip",
     "endmember_spectra",
     "false_colour",
+    "identified_spectra",
     "information_curve",
     "k_curves",
     "loss_curves",

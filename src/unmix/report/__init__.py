@@ -30,6 +30,7 @@ from unmix.plot import (
 from unmix.plot.curves import LIKELIHOOD
 from unmix.plot.style import section
 from unmix.report import chosen, facts, images, sure, tables
+from unmix.report.identified import identified
 from unmix.report.land import land
 from unmix.report.trust import judgements
 from unmix.types import Unmixing
@@ -115,5 +116,6 @@ def _content(result: Unmixing) -> dict[str, Any]:
         "rows_columns": result.abundances.shape[:2],
         **tables.details(result),
         **chosen.choices(result),
+        **identified(result),
         **land(result),
     }
