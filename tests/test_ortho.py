@@ -223,6 +223,22 @@ def test_a_damaged_lookup_is_named(swath, tmp_path):
         load(folder)
 
 
+def test_the_report_counts_the_swath_alone(swath):
+    """Grid pixels outside the swath are neither valid nor masked."""
+    from unmix.report.facts import in_scene, key_facts
+    from unmix.report.trust import judgements
+
+    result = load(swath.out)
+    lookup = result.abundances.attrs["lookup"]
+    np.testing.assert_array_equal(in_scene(result), lookup.index >= 0)
+    seen = int((lookup.index >= 0).sum())
+    _, valid, share = next(f for f in key_facts(result) if f[0] == "Valid pixels")
+    hole = 3 * 11 + 4
+    assert int(valid) == seen - int((lookup.index == hole).sum())
+    assert share.endswith(f"% of {seen} on the map grid") and share.startswith("9")
+    assert not any("masked" in j.text for j in judgements(result))
+
+
 def test_a_crop_lies_where_it_was(swath):
     scene = open_scene(swath.granule)
     whole, crop = scene.attrs["swath"], swath_of(scene[5:12, 2:9])

@@ -8,7 +8,9 @@ from pathlib import PurePath
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from unmix.ortho import Ortho
 from unmix.output.rasters import georeferencing
 from unmix.plot import member_colour
 from unmix.plot.style import section
@@ -65,7 +67,9 @@ def key_facts(result: Unmixing) -> list[tuple[str, str, str]]:
     median = float(np.median(rmse[np.isfinite(rmse)])) if np.isfinite(rmse).any() else math.nan
     noise = section(result, "noise").get("snr_db")
     seconds = _seconds(section(result, "timings"))
-    share = f"{math.floor(1000 * valid.mean()) / 10}% of {number(valid.size)}"
+    seen = int(in_scene(result).sum())
+    share = f"{math.floor(1000 * valid.sum() / seen) / 10}% of {number(seen)}"
+    share += " on the map grid" if seen < valid.size else ""
     facts = [
         ("Method", _method(result), ""),
         ("Endmembers", str(len(result.endmembers)), _because(chosen)),
@@ -76,6 +80,14 @@ def key_facts(result: Unmixing) -> list[tuple[str, str, str]]:
         ("Run time", duration(seconds) if seconds else "", _clock(result)),
     ]
     return [f for f in facts if f[1]]
+
+
+def in_scene(result: Unmixing) -> NDArray[np.bool_]:
+    """Pixels (y, x) that belong to the scene: all but those that a swath leaves of its grid."""
+    lookup = result.abundances.attrs.get("lookup")
+    if not isinstance(lookup, Ortho):
+        return np.ones(result.abundances.shape[:2], np.bool_)
+    return np.asarray(lookup.index >= 0)
 
 
 def _because(part: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from unmix.plot import noise_level
 from unmix.plot.style import section
 from unmix.report.chosen import NOTHING_LEFT, misfit_of
-from unmix.report.facts import number
+from unmix.report.facts import in_scene, number
 from unmix.report.tables import texts
 from unmix.types import Unmixing
 
@@ -131,7 +131,8 @@ def _unused(result: Unmixing) -> Iterator[Judgement]:
 
 
 def _masked(result: Unmixing) -> Iterator[Judgement]:
-    share = float(np.isnan(np.asarray(result.abundances.values)).any(axis=-1).mean())
+    blank = np.isnan(np.asarray(result.abundances.values)).any(axis=-1)
+    share = float(blank[in_scene(result)].mean())
     if share > 0.3:
         yield Judgement("note", f"{share:.0%} of the pixels are masked and not in any number here.")
 
