@@ -204,7 +204,7 @@ def test_zarr_is_read_lazily(dataset, tmp_path):
     for chunk in (path / "reflectance").glob("[0-9]*"):
         chunk.write_bytes(b"not a chunk")
     assert scene.shape == (ROWS, COLS, BANDS)
-    with pytest.raises(Exception, match=r"."):
+    with pytest.raises(InputError, match="its pixels cannot be read"):
         scene.load()
 
 

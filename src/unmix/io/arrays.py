@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,7 +58,16 @@ class ArrayPixels:
         key: list[Any] = [slice(None)] * 3
         for axis, part in zip(self.order, (rows, cols, bands), strict=True):
             key[axis] = part
-        return np.asarray(self.variable[tuple(key)].values).transpose(self.order)
+        try:
+            return np.asarray(self.variable[tuple(key)].values).transpose(self.order)
+        except (InputError, MemoryError):
+            raise
+        except Exception as error:  # what decodes chunks raises many types on damaged ones
+            line = " ".join(str(error).split())
+            raise InputError(
+                f"scene: its pixels cannot be read ({type(error).__name__}: {line:.120}); "
+                "write or copy it again"
+            ) from None
 
 
 def raw_array(array: xr.DataArray, where: str | None = None) -> RawScene:
@@ -169,12 +180,9 @@ def read_zarr(path: Path, variable: str | None = None) -> RawScene:
     import xarray as xr
 
     check_store(path)
-    try:
+    with _reading(path, "damaged zarr store"):
         data = xr.open_dataset(path, engine="zarr", chunks=None, consolidated=False)
-    except Exception as error:  # zarr and numcodecs raise many types on damaged stores
-        line = " ".join(str(error).split())
-        raise InputError(f"{path.name}: damaged zarr store ({line:.120}); write it again") from None
-    raw = _of_dataset(data, path, variable, "zarr", [])
+        raw = _of_dataset(data, path, variable, "zarr", [])
     declared = int(np.prod(raw.pixels.shape, dtype=np.float64)) * 2
     if declared > max(_ALWAYS_FINE, _MAX_RATIO * stored_bytes(path)):
         raise InputError(
@@ -188,14 +196,21 @@ def read_classic(path: Path, variable: str | None = None) -> RawScene:
     """Scene of a classic netCDF file (version 3)."""
     import xarray as xr
 
-    try:
+    with _reading(path, "truncated or damaged netCDF file"):
         data = xr.open_dataset(path, engine="scipy", chunks=None, decode_times=False)
-    except Exception as error:  # scipy raises many types on damaged files
+        return _of_dataset(data, path, variable, "netCDF (classic)", [str(path)])
+
+
+@contextmanager
+def _reading(path: Path, what: str) -> Iterator[None]:
+    """Whatever a library finds wrong with a file as one line."""
+    try:
+        yield
+    except (InputError, MemoryError):
+        raise
+    except Exception as error:  # zarr, numcodecs and scipy raise many types on damaged files
         line = " ".join(str(error).split())
-        raise InputError(
-            f"{path.name}: truncated or damaged netCDF file ({line:.120}); copy it again"
-        ) from None
-    return _of_dataset(data, path, variable, "netCDF (classic)", [str(path)])
+        raise InputError(f"{path.name}: {what} ({line:.120}); write or copy it again") from None
 
 
 def _of_dataset(
