@@ -154,7 +154,7 @@ def read(image: Path) -> RawScene:
     return RawScene(
         PixelSource((rows, cols, len(table.gain)), reader, decoding), bands, names + model,
         raws[0].crs_wkt, raws[0].affine, attrs, history,
-        {"detector": ("band", table.detector)}, swath,
+        {"detector": ("band", table.detector)}, swath, max(raw.rows_together for raw in raws),
     )  # fmt: skip
 
 

@@ -159,6 +159,7 @@ def read(meta: Path) -> RawScene:
     return RawScene(
         PixelSource(shape, reader, decoding), bands, [str(image), str(meta), *files],
         raw.crs_wkt, raw.affine, attrs | {"nodata": nodata}, history, coords,
+        rows_together=raw.rows_together,
     )  # fmt: skip
 
 

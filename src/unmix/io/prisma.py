@@ -41,7 +41,16 @@ from numpy.typing import NDArray
 from unmix.checks import InputError
 from unmix.io.bands import band_table
 from unmix.io.files import printable
-from unmix.io.hdf5 import H5Pixels, attribute, dataset, holds, layer, open_h5, vector
+from unmix.io.hdf5 import (
+    H5Pixels,
+    attribute,
+    dataset,
+    holds,
+    layer,
+    open_h5,
+    rows_together,
+    vector,
+)
 from unmix.io.lazy import Decoding, PixelSource, RawScene, Reader
 from unmix.io.prisma_place import place
 from unmix.io.products import files_in
@@ -96,6 +105,7 @@ def read(path: Path) -> RawScene:
         coords = _masks(file, swath, shape[:2], where)
         crs, affine, ortho = place(file, swath, level, shape[:2], where, history)
         attrs = _attrs(file, level)
+        together = rows_together(file[f"{swath}/Data Fields/SWIR_Cube"], 0)
     number = np.concatenate([np.full(len(p.wavelength), i) for i, p in enumerate(parts)])
     table = {k: np.concatenate([getattr(p, k) for p in parts]) for k in _COLUMNS}
     bands = band_table(
@@ -115,7 +125,7 @@ def read(path: Path) -> RawScene:
     coords["detector"] = ("band", number)
     return RawScene(
         PixelSource(shape, reader, decoding), bands, [str(path)], crs, affine, attrs, history,
-        coords, ortho,
+        coords, ortho, together,
     )  # fmt: skip
 
 

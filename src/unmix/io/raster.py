@@ -80,11 +80,14 @@ def read_tiff(path: Path) -> RawScene:
         affine = _affine(file, history)
         shape = (file.height, file.width, file.count)
         attrs = _attrs(file, decoding)
+        together = file.block_shapes[0][0]
     if masked:
         history.append("pixels hidden by the file's mask read as NaN")
     reader = TiffPixels(str(path), shape[2], masked)
     pixels = PixelSource(shape, reader, decoding)
-    return RawScene(pixels, bands, [str(path)], crs or None, affine, attrs, history)
+    return RawScene(
+        pixels, bands, [str(path)], crs or None, affine, attrs, history, rows_together=together
+    )
 
 
 def _check(file: Any, path: Path) -> None:
