@@ -264,6 +264,16 @@ def test_refuses(product, how, capsys):
     assert_refused(wrong(product, how), WRONG[how], capsys)
 
 
+def test_one_image_of_one_detector(tmp_path):
+    image = make(tmp_path / "p", mission="GF5")
+    with rasterio.open(image) as file:
+        stored = file.read()
+    write_tiff(image, stored[10:].transpose(1, 2, 0), None, None)
+    scene = open_scene(image)
+    np.testing.assert_allclose(scene.values, cube(SCALE)[..., 10:], atol=0.0125)
+    assert (scene.detector == 1).all() and scene.sizes["band"] == 13
+
+
 def test_one_image_of_other_bands_than_its_tables(tmp_path, capsys):
     image = make(tmp_path / "p", mission="GF5")
     table = image.with_name("GF5_AHSI_SWIR_RadCal.raw")

@@ -68,7 +68,7 @@ def bands_of(
         paths = {d: _paths(files, DETECTORS[d], mission, image) for d in wanted}
         counts = {part: count} if part else _shares(paths, image, count)
         first = 0
-        for d in wanted:
+        for d in counts:
             of = image.name if part else f"{DETECTORS[d]} of {image.name}"
             gains = read_table(paths[d][0], counts[d], "gains", of)
             centres = read_table(paths[d][1], counts[d], "band centres", of)
@@ -85,8 +85,14 @@ def bands_of(
 
 
 def _shares(paths: dict[str, tuple[Path, Path]], image: Path, n_bands: int) -> dict[str, int]:
-    """How many bands of an image that holds both detectors are whose: the tables say it."""
+    """How many bands of an image named after neither detector are whose: the tables say it.
+
+    It holds both, or as many bands as one of them has.
+    """
     counts = {d: len(table_lines(gains)) for d, (gains, _) in paths.items()}
+    alone = [d for d, count in counts.items() if count == n_bands]
+    if len(alone) == 1:
+        return {alone[0]: n_bands}
     if sum(counts.values()) != n_bands:
         said = " + ".join(map(str, counts.values()))
         raise InputError(
