@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 import pytest
 from rasterio.crs import CRS
+from tiny_products import assert_survives_damage, assert_windows
 
 from unmix.checks import InputError
 from unmix.cli import app
@@ -210,6 +211,16 @@ def test_truncated(copy, size, tmp_path, capsys, monkeypatch):
     said = capsys.readouterr().err.strip()
     assert stop.value.code == 2 and said.count("\n") == 0 and "Traceback" not in said
     assert not (tmp_path / "OUT").exists() and not list(tmp_path.glob(".unmix*"))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_byte_is_wrong(copy, seed):
+    assert_survives_damage(copy, seed)
+
+
+def test_windows(granule):
+    small = open_scene(granule)[:, :, :23]
+    assert_windows(small)
 
 
 def test_a_companion_alone(granule, tmp_path):

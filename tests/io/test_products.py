@@ -47,7 +47,7 @@ def test_numbers_that_look_like_an_archive(tmp_path, write_envi):
     np.testing.assert_array_equal(open_scene(tmp_path / "a.img").values, numbers)
 
 
-@pytest.mark.parametrize("name", ["enmap", "ahsi", "prisma"])
+@pytest.mark.parametrize("name", READERS)
 def test_a_folder_in_a_folder(tmp_path, name):
     path = make(tmp_path / "outer" / "product", name)
     found = open_scene(tmp_path / "outer")

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import rasterio
 from rasterio.crs import CRS
+from tiny_products import assert_survives_damage
 
 from unmix.checks import InputError
 from unmix.scene import geo_of, open_scene
@@ -157,6 +158,11 @@ def test_truncated(tmp_path, cube):
     file.write_bytes(file.read_bytes()[:9000])
     with pytest.raises(InputError, match="truncated or damaged HDF5"):
         open_scene(file)
+
+
+@pytest.mark.parametrize("geometry", ["ortho", "basic"])
+def test_whatever_byte_is_wrong(tmp_path, cube, geometry):
+    assert_survives_damage(write(tmp_path / "t", cube, NM, 5.6, geometry=geometry))
 
 
 def test_a_folder_of_two(tmp_path, cube):

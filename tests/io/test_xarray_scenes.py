@@ -343,3 +343,28 @@ def test_a_store_that_leads_outside(dataset, tmp_path):
     (path / "link").symlink_to(tmp_path / "secret")
     with pytest.raises(InputError, match="lies outside the store"):
         open_scene(path)
+
+
+@pytest.mark.parametrize("form", ["a.nc", "a.zarr"])
+def test_whatever_byte_is_wrong(dataset, tmp_path, form):
+    """An answer, or one line."""
+    path, rng = tmp_path / form, np.random.default_rng(2)
+    if form == "a.nc":
+        dataset.to_netcdf(path, engine="scipy")
+    else:
+        dataset.to_zarr(path, zarr_format=2, consolidated=False)
+    files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
+    answers = 0
+    for turn in range(60):
+        file = files[turn % len(files)]
+        whole = file.read_bytes()
+        data = bytearray(whole)
+        for at in rng.integers(0, min(len(data), 2000), 3):
+            data[at] = rng.integers(256)
+        file.write_bytes(data if rng.random() < 0.8 else data[: rng.integers(len(data))])
+        try:
+            answers += np.asarray(open_scene(path)[:3].values).ndim == 3
+        except InputError as error:
+            assert "\n" not in str(error)
+        file.write_bytes(whole)
+    assert 0 < answers < 60

@@ -24,6 +24,7 @@ from unmix.io.emit_companions import KINDS, beside, masks, observation, uncertai
 from unmix.io.georef import crs_wkt
 from unmix.io.hdf5 import H5Pixels, attribute, dataset, holds, open_h5, rows_together, vector
 from unmix.io.lazy import Decoding, PixelSource, RawScene
+from unmix.io.products import files_in
 from unmix.ortho import Ortho, from_glt
 
 if TYPE_CHECKING:
@@ -88,8 +89,9 @@ def read(path: Path) -> RawScene:
 
 def _in_folder(folder: Path) -> Path | None:
     """The only granule of a folder; None where there is none."""
-    for kind in ("EMIT_L2A_RFL_*.nc", "EMIT_L1B_RAD_*.nc"):
-        found = sorted(folder.glob(kind))
+    files = files_in(folder)
+    for kind in ("L2A_RFL", "L1B_RAD"):
+        found = [p for p in files if (m := KINDS.match(p.name)) and m[1].upper() == kind]
         if len(found) > 1:
             raise InputError(f"{folder}: holds {len(found)} EMIT granules; give the file of one")
         if found:

@@ -31,6 +31,7 @@ from unmix.io.bands import band_table
 from unmix.io.georef import crs_wkt
 from unmix.io.hdf5 import H5Pixels, attribute, dataset, holds, layer, open_h5, rows_together, vector
 from unmix.io.lazy import Affine, Decoding, PixelSource, RawScene
+from unmix.io.products import files_in
 from unmix.ortho import Ortho, from_lonlat
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ _LARGEST = 2**15  # rows or columns of a grid
 def find(path: Path, head: bytes) -> Path | None:
     """The scene that `path` is, or the only one of a folder; None if there is none."""
     if path.is_dir():
-        found = [p for p in sorted(path.glob("*_hdf5.h5")) if _named(p)]
+        found = [p for p in files_in(path) if _named(p)]
         if len(found) > 1:
             raise InputError(f"{path}: holds {len(found)} Tanager scenes; give the file of one")
         return found[0] if found else None
