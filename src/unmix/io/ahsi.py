@@ -31,7 +31,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from unmix.checks import InputError
 from unmix.io.ahsi_bands import bands_of
@@ -43,7 +42,7 @@ from unmix.io.lazy import Decoding, PixelSource, RawScene
 from unmix.io.products import files_in
 from unmix.io.raster import read_tiff
 from unmix.io.rpb import map_of, read_rpb
-from unmix.io.stacked import Hiding, Stacked, overlap_note
+from unmix.io.stacked import Hiding, Stacked, bright_bands, overlap_note
 from unmix.io.xml import first_number, first_text, looks_like_xml, read_xml
 from unmix.ortho import Ortho
 
@@ -59,7 +58,6 @@ SENSORS = {
     "ZY102E": "ZY1-02E AHSI",
 }
 UNITS = "W m-2 sr-1 um-1"
-_BRIGHT = (560.0, 865.0, 1250.0, 1650.0)  # nm; the ground is never dark in all of them
 
 
 def find(path: Path, head: bytes) -> Path | None:
@@ -137,7 +135,7 @@ def read(image: Path) -> RawScene:
     )  # fmt: skip
     history += overlap_note(table.wavelength, table.detector)
     stacked = Stacked(tuple(raw.pixels.reader for raw in raws), table.image, table.within)
-    reader = Hiding(stacked, _bright(table.wavelength))
+    reader = Hiding(stacked, bright_bands(table.wavelength))
     history.append("pixels that are 0 in every band read as NaN")
     nodata = raws[0].attrs.get("nodata") or None  # a declared 0 is what Hiding looks for
     if nodata is not None:
@@ -215,11 +213,6 @@ def _check_pair(parts: list[tuple[Path, str]], raws: list[RawScene]) -> None:
         pixel = abs(first.affine[0]) + abs(first.affine[1])
         if np.abs(np.subtract(first.affine, last.affine)).max() > 0.5 * pixel:
             raise InputError(f"{names}: lie on different grids; warp one to the grid of the other")
-
-
-def _bright(wavelength: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Bands to tell missing pixels by, sorted."""
-    return np.unique([int(np.argmin(np.abs(wavelength - nm))) for nm in _BRIGHT])
 
 
 def _attrs(mission: str, tiff: dict[str, Any]) -> dict[str, Any]:

@@ -26,7 +26,6 @@ of Environment 294, 113632. Layout as read by EnMAP-Box and SNAP.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
@@ -36,12 +35,13 @@ from numpy.typing import NDArray
 
 from unmix.checks import InputError
 from unmix.io.bands import band_table
+from unmix.io.enmap_bands import EnmapBands, bands_of
 from unmix.io.files import printable
 from unmix.io.gdal import is_tiff
 from unmix.io.lazy import Decoding, PixelSource, RawScene
 from unmix.io.products import files_in
 from unmix.io.raster import read_tiff
-from unmix.io.stacked import Stacked, flag_layer, numbers, overlap_note
+from unmix.io.stacked import Stacked, flag_layer, overlap_note
 from unmix.io.xml import first_number, first_text, looks_like_xml, read_xml
 
 __all__ = ["find", "read"]
@@ -61,7 +61,6 @@ _QUANTITY = {
     "L2A": {"quantity": "reflectance"},
     "L1C": {"quantity": "radiance", "units": "W m-2 sr-1 nm-1"},
 }
-_BETWEEN = 950.0  # nm; a band that no list names belongs to VNIR below
 
 
 def find(path: Path, head: bytes) -> Path | None:
@@ -139,7 +138,7 @@ def read(meta: Path) -> RawScene:
         )
     raw = read_tiff(image)
     shape = raw.pixels.shape
-    table = _bands(root, shape[2], meta.name)
+    table = bands_of(root, shape[2], meta.name)
     order = np.lexsort((table.wavelength, table.detector))
     history = [f"gains and offsets of {meta.name} applied"]
     bands = band_table(
@@ -163,70 +162,6 @@ def read(meta: Path) -> RawScene:
     )  # fmt: skip
 
 
-@dataclass(frozen=True, eq=False)
-class _Bands:
-    """The metadata's bands in the image's order."""
-
-    wavelength: NDArray[np.float64]
-    fwhm: NDArray[np.float64]
-    gain: NDArray[np.float64]
-    offset: NDArray[np.float64]
-    detector: NDArray[np.intp]
-    good: NDArray[np.bool_]
-
-
-def _bands(root: Element, n_bands: int, where: str) -> _Bands:
-    """`bandCharacterisation`, one entry a band of the image."""
-    table = root.find(".//bandCharacterisation")
-    entries = sorted([] if table is None else table.findall("bandID"), key=_number)
-    if len(entries) != n_bands:
-        raise InputError(
-            f"{where}: describes {len(entries)} bands where the image has {n_bands}; "
-            "put the metadata of the same product there"
-        )
-    names = ("wavelengthCenterOfBand", "FWHMOfBand", "GainOfBand", "OffsetOfBand")
-    found = np.array(
-        [[first_number(e, n) if first_text(e, n) else np.nan for n in names] for e in entries],
-        np.float64,
-    )
-    found[np.isnan(found[:, 3]), 3] = 0.0
-    if not np.isfinite(found).all() or not found[:, 2].all():
-        row = int(np.flatnonzero(~np.isfinite(found).all(axis=1) | (found[:, 2] == 0))[0])
-        raise InputError(
-            f"{where}: band {row + 1} lacks one of {', '.join(names)}; download it again"
-        )
-    wavelength, fwhm, gain, offset = found.T.copy()
-    detector, listed = _detectors(root, wavelength)
-    return _Bands(wavelength, fwhm, gain, offset, detector, listed & ~_blank(root, n_bands))
-
-
-def _number(entry: Element) -> int:
-    """A bandID's number; they are the image's bands, counted from 1."""
-    return next(iter(numbers(entry.get("number"))), 0)
-
-
-def _detectors(
-    root: Element, wavelength: NDArray[np.float64]
-) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-    """Whose each band is (0 VNIR, 1 SWIR), and whether a list names it."""
-    detector = (wavelength >= _BETWEEN).astype(np.intp)
-    listed = np.zeros(len(wavelength), bool)
-    for number, name in enumerate(("vnirProductQuality", "swirProductQuality")):
-        channels = np.array(numbers(first_text(root, name, "expectedChannelsList")), np.intp) - 1
-        channels = channels[(channels >= 0) & (channels < len(wavelength))]
-        detector[channels], listed[channels] = number, True
-    return detector, listed if listed.any() else ~listed
-
-
-def _blank(root: Element, n_bands: int) -> NDArray[np.bool_]:
-    """Bands whose statistics say that they hold one value throughout."""
-    entries = root.findall(".//bandStatistics/bandID")
-    blank = np.zeros(n_bands, bool)
-    if len(entries) == n_bands:
-        blank[:] = [first_number(entry, "stdDeviation") == 0 for entry in entries]
-    return blank
-
-
 def _layers(
     folder: Path, scene: str, shape: tuple[int, int], history: list[str]
 ) -> tuple[dict[str, Any], list[str]]:
@@ -247,7 +182,7 @@ def _attrs(
     root: Element,
     level: str,
     tiff: dict[str, Any],
-    table: _Bands,
+    table: EnmapBands,
     order: NDArray[np.intp],
     history: list[str],
 ) -> dict[str, Any]:

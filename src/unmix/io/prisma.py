@@ -54,7 +54,7 @@ from unmix.io.hdf5 import (
 from unmix.io.lazy import Decoding, PixelSource, RawScene, Reader
 from unmix.io.prisma_place import place
 from unmix.io.products import files_in
-from unmix.io.stacked import Flagged, Hiding, Stacked, overlap_note
+from unmix.io.stacked import Flagged, Hiding, Stacked, bright_bands, overlap_note
 
 if TYPE_CHECKING:
     import h5py
@@ -66,7 +66,6 @@ _LEVEL = re.compile(r"PRS_(L1|L2B|L2C|L2D)_HCO")
 _NAME = re.compile(r"PRS_L(?:1|2B|2C|2D)_.*\.he5", re.IGNORECASE)
 _AXES = (0, 2, 1)  # a cube's axes y, x and band
 _UNITS = "W m-2 sr-1 um-1"
-_BRIGHT = (560.0, 865.0, 1250.0, 1650.0)  # nm; the ground is never dark in all of them
 
 
 def find(path: Path, head: bytes) -> Path | None:
@@ -114,7 +113,7 @@ def read(path: Path) -> RawScene:
     )  # fmt: skip
     history += overlap_note(table["wavelength"], number)
     stacked = Stacked(tuple(p.reader for p in parts), number, table["band"].astype(np.intp))
-    reader = Hiding(stacked, _reference(table["wavelength"]))
+    reader = Hiding(stacked, bright_bands(table["wavelength"]))
     history.append("pixels that are 0 in every band, and values flagged as errors, read as NaN")
     attrs["product_bands"] = [int(band) + 1 for band in table["band"]]
     if attrs["quantity"] == "radiance":
@@ -234,11 +233,6 @@ def _masks(file: h5py.File, swath: str, shape: tuple[int, int], where: str) -> d
         if values is not None:
             found[name] = (("y", "x"), values == value)
     return found
-
-
-def _reference(wavelength: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Bands to tell missing pixels by, sorted."""
-    return np.unique([int(np.argmin(np.abs(wavelength - nm))) for nm in _BRIGHT])
 
 
 def _attrs(file: h5py.File, level: str) -> dict[str, Any]:

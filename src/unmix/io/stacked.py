@@ -14,7 +14,19 @@ from unmix.checks import InputError
 from unmix.io.gdal import open_tiff
 from unmix.io.lazy import BandKey, Reader
 
-__all__ = ["Flagged", "Hiding", "Stacked", "as_key", "flag_layer", "numbers", "overlap_note"]
+__all__ = [
+    "Flagged",
+    "Hiding",
+    "Stacked",
+    "as_key",
+    "bright_bands",
+    "flag_layer",
+    "numbers",
+    "overlap_note",
+]
+
+
+_BRIGHT = (560.0, 865.0, 1250.0, 1650.0)  # nm
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +99,15 @@ class Hiding:
         if hidden.any():
             hidden &= (self.reader(rows, cols, as_key(self.reference)) == 0).all(axis=2)
         return _with_nan(stored, hidden)
+
+
+def bright_bands(wavelength: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Reference bands for `Hiding`, sorted: the ground is never dark in all of them.
+
+    >>> bright_bands(np.array([450.0, 555.0, 870.0, 1240.0, 1400.0, 1655.0]))
+    array([1, 2, 3, 5])
+    """
+    return np.unique([int(np.argmin(np.abs(wavelength - nm))) for nm in _BRIGHT])
 
 
 @dataclass(frozen=True, eq=False)
