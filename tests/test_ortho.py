@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from rasterio.crs import CRS
 from rasterio.warp import transform
 
+from unmix import run as unmix_run
 from unmix.checks import InputError
 from unmix.evaluate import evaluate
 from unmix.ortho import from_glt, from_lonlat
@@ -151,10 +152,11 @@ def swath(tmp_path_factory):
     cube[3, 4] = np.nan
     folder = tmp_path_factory.mktemp("swath")
     granule = write(folder / "granule", cube, nm, 8.5, transform=AFFINE)
-    from unmix import run
     from unmix.types import Endmembers
 
-    result = run(open_scene(granule), endmembers=Endmembers(E, nm), method="vca-fcls", scale="none")
+    result = unmix_run(
+        open_scene(granule), endmembers=Endmembers(E, nm), method="vca-fcls", scale="none"
+    )
     return SimpleNamespace(
         granule=granule, A=A, E=E, result=result, out=save(result, folder / "OUT")
     )
@@ -249,6 +251,59 @@ def test_a_crop_lies_where_it_was(swath):
     row = round((crop.affine[5] - AFFINE[5]) / AFFINE[4])
     col = round((crop.affine[2] - AFFINE[2]) / AFFINE[0])
     np.testing.assert_array_equal(shown[row : row + part.shape[0], col : col + part.shape[1]], part)
+
+
+def test_polygons_on_the_map_find_the_swath(swath, tmp_path):
+    """A field drawn on the grid: its pixels are those whose places lie inside."""
+    import h5py
+
+    from unmix.io.roi import read_regions
+
+    a, _, c, _, e, f = AFFINE
+    corners = [(4.2, 5.1), (11.7, 6.3), (10.1, 12.6), (4.2, 5.1)]  # columns and rows of the grid
+    ring = [[c + a * x, f + e * y] for x, y in corners]
+    shape = {"type": "Polygon", "coordinates": [ring]}
+    field = {"type": "Feature", "properties": {"class": "clay"}, "geometry": shape}
+    path = tmp_path / "roi.geojson"
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": [field]}))
+    scene = open_scene(swath.granule)
+    (region,) = read_regions(path, scene)
+    with h5py.File(swath.granule) as file:
+        lon, lat = file["location/lon"][...], file["location/lat"][...]
+    (x0, y0), (x1, y1), (x2, y2), _ = corners
+    x, y = (lon - c) / a, (lat - f) / e
+    sides = [
+        (q - p) * (y - s) - (t - s) * (x - p)
+        for (p, s), (q, t) in (((x0, y0), (x1, y1)), ((x1, y1), (x2, y2)), ((x2, y2), (x0, y0)))
+    ]
+    inside = np.all([side > 0 for side in sides], axis=0)
+    found = region.mask((14, 11))
+    assert found.sum() >= 15 and inside[found].mean() > 0.9 and found[inside].mean() > 0.9
+    far = json.loads(path.read_text().replace(str(ring[0][0]), "-60.0"))
+    far["features"][0]["geometry"]["coordinates"][0] = [[p + 1, q] for p, q in ring]
+    path.write_text(json.dumps(far))
+    with pytest.raises(InputError, match="lies outside the scene"):
+        read_regions(path, scene)
+
+
+def test_a_mask_of_the_grid_or_of_the_swath(swath):
+    scene = open_scene(swath.granule)
+    ortho = scene.attrs["swath"]
+    out = np.zeros((14, 11), bool)
+    out[2:9, 3:7] = True
+    results = [
+        unmix_run(scene, 3, method="vca-fcls", mask=mask).abundances.values[..., 0]
+        for mask in (out, ortho.apply(out))
+    ]
+    shown = np.isin(np.arange(154).reshape(14, 11), ortho.index)
+    assert np.isnan(results[0][out]).all() and np.isfinite(results[0][0]).all()
+    np.testing.assert_array_equal(np.isnan(results[0])[shown], np.isnan(results[1])[shown])
+    from unmix.pipeline.outside import left_out_of
+
+    codes = [left_out_of(scene, mask, "shade").mask for mask in (out, ortho.apply(out))]
+    np.testing.assert_array_equal(codes[0][shown], codes[1][shown])
+    with pytest.raises(InputError, match="mask: shape"):
+        unmix_run(scene, 3, mask=out[:-1])
 
 
 def test_areas_in_degrees(swath):

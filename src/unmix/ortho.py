@@ -63,6 +63,18 @@ class Ortho:
         out[self.index < 0] = np.nan if values.dtype.kind == "f" else 0
         return out
 
+    def back(self, flags: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Swath pixels (row, column) that the grid (y, x) shows at a marked place.
+
+        >>> glt = np.array([[0, 1, 2, 2]]), np.array([[0, 1, 1, 1]])
+        >>> ortho = from_glt(*glt, (1, 2), None, (1, 0, 0, 0, -1, 0), "x.nc")
+        >>> ortho.back(np.array([[True, False, False, True]]))
+        array([[False,  True]])
+        """
+        out = np.zeros(self.shape, np.bool_)
+        out.ravel()[self.index[np.asarray(flags, bool) & (self.index >= 0)]] = True
+        return out
+
     def part(self, rows: ArrayLike, cols: ArrayLike) -> Ortho:
         """The same for some rows and columns of the swath, on the part of the grid they fill.
 

@@ -3,7 +3,8 @@
 A pixel belongs to a polygon if its centre lies inside. A polygon that holds no pixel's centre,
 being smaller than a pixel, takes every pixel that it touches. The polygon is brought into the
 scene's CRS (its edges in short pieces, since straight lines do not stay straight) and from there,
-by the inverse of the affine, into rows and columns: a rotated grid is no special case.
+by the inverse of the affine, into rows and columns: a rotated grid is no special case. Of a scene
+in swath geometry, the pixels are those that its map grid shows there.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from unmix.checks import InputError
 from unmix.io.georef import grid_of
 from unmix.io.vector import Layer
+from unmix.ortho import Ortho
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -34,8 +36,15 @@ def pixels_of_polygons(
     layer: Layer, scene: xr.DataArray, field: str | None, source: str
 ) -> Iterator[tuple[str, Index, Index]]:
     """Class, rows and columns of each polygon; (−1, −1) for one outside the scene."""
+    from unmix.scene import swath_of
+
     names = _classes(layer, field, source)
     crs, affine = grid_of(scene)
+    shape: tuple[int, int] = (scene.sizes["y"], scene.sizes["x"])
+    swath = swath_of(scene)
+    if swath is not None:
+        rows, cols = swath.index.shape
+        crs, affine, shape = swath.crs_wkt, swath.affine, (rows, cols)
     if affine is None:
         raise InputError(
             f"{source}: polygons lie on a map and the scene has no georeference; give windows of "
@@ -52,7 +61,18 @@ def pixels_of_polygons(
     for number, (name, polygon) in enumerate(zip(names, layer.polygons, strict=True), start=1):
         if crs is not None and layer.crs is not None:
             polygon = _reprojected(polygon, layer.crs, crs, f"{source}: polygon {number}")
-        yield name, *_pixels_of(polygon, affine, (scene.sizes["y"], scene.sizes["x"]))
+        y, x = _pixels_of(polygon, affine, shape)
+        yield name, *((y, x) if swath is None else _shown(swath, y, x))
+
+
+def _shown(swath: Ortho, y: Index, x: Index) -> tuple[Index, Index]:
+    """Rows and columns of the swath that its grid shows at places; (−1, −1) where it shows none."""
+    index = np.unique(swath.index[y, x]) if y[0] >= 0 else np.array([-1])
+    index = index[index >= 0]
+    if not index.size:
+        return np.array([-1]), np.array([-1])
+    row, col = np.divmod(index.astype(np.intp), swath.shape[1])
+    return row, col
 
 
 def _classes(layer: Layer, field: str | None, source: str) -> list[str]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from unmix.checks import InputError
+from unmix.prepare.draft import in_swath
 from unmix.prepare.land import land_masks
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def left_out_of(scene: xr.DataArray, mask: ArrayLike | None, text: str) -> LeftO
     shape = (scene.sizes["y"], scene.sizes["x"])
     code, why = np.zeros(shape, np.uint8), []
     if mask is not None:
-        given = np.asarray(mask)
+        given = in_swath(np.asarray(mask), scene)
         if given.shape != shape:
             raise InputError(
                 f"mask: shape {given.shape} where the scene has {shape} pixels; give one value a "

@@ -17,7 +17,7 @@ from unmix.prepare.preparation import BEYOND, Preparation
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["Draft", "sample_pixels"]
+__all__ = ["Draft", "in_swath", "sample_pixels"]
 
 _SMALL = 2**26  # values up to which a scene is read whole to draw the sample from
 _SLABS, _SLAB_ROWS = 32, 4
@@ -114,7 +114,7 @@ class Draft:
         rows, cols, n_bands = scene.shape
         if n_bands < 2:
             raise InputError(f"{name}: has {n_bands} band; unmixing needs several bands")
-        out = None if mask is None else np.asarray(mask)
+        out = None if mask is None else in_swath(np.asarray(mask), scene)
         if out is not None and out.shape != (rows, cols):
             raise InputError(
                 f"mask: shape {out.shape} where {name} has ({rows}, {cols}) pixels; "
@@ -267,6 +267,16 @@ class Draft:
             steps=tuple(self.steps),
             warnings=tuple(self.warnings),
         )
+
+
+def in_swath(mask: NDArray[Any], scene: xr.DataArray) -> NDArray[Any]:
+    """A mask on the map grid of a scene in swath geometry, in the swath; any other as it is."""
+    from unmix.scene import swath_of
+
+    swath = swath_of(scene)
+    if swath is None or mask.shape == swath.shape or mask.shape != swath.index.shape:
+        return mask
+    return swath.back(mask.astype(bool))
 
 
 def _thin(X: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
