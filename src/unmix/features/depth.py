@@ -32,6 +32,8 @@ __all__ = ["FeatureValues", "measure", "measured"]
 
 Array = NDArray[np.floating]
 
+_ROUNDING = 1e-9  # a depth that may be none
+
 
 @dataclass(frozen=True, eq=False)
 class FeatureValues:
@@ -136,7 +138,7 @@ def _vertex(
     s1, s2 = (d1 - d0) / h1, (d2 - d1) / h2
     bend = (s2 - s1) / (h1 + h2)
     slope = (s1 * h2 + s2 * h1) / (h1 + h2)
-    peak = (d1 >= d0) & (d1 >= d2) & (bend < 0) & (j == deepest)
+    peak = (d1 >= d0) & (d1 >= d2) & (bend < 0) & (j == deepest) & (d1 > _ROUNDING)
     with np.errstate(invalid="ignore", divide="ignore"):
         shift = np.where(peak, -slope / (2 * bend), 0.0)
     centre = np.where(peak, x[j] + shift, np.nan)

@@ -92,7 +92,8 @@ FEATURES: tuple[Feature, ...] = (
     ),
     Feature(
         "alunite 2165", (2080.0, 2110.0), (2235.0, 2255.0), (2150.0, 2180.0),
-        ("alunite", "pyrophyllite"), "Al-OH", "kaolinite's first minimum", 6.0, "Tetracorder",
+        ("alunite", "pyrophyllite"), "Al-OH; weakly CO3", "kaolinite's first minimum", 6.0,
+        "Tetracorder",
     ),
     Feature(
         "cellulose 2100", (2010.0, 2045.0), (2190.0, 2230.0), (2070.0, 2130.0),
@@ -124,12 +125,13 @@ FEATURES: tuple[Feature, ...] = (
     ),
     Feature(
         "magnesium 2315", (2265.0, 2285.0), (2360.0, 2375.0), (2300.0, 2325.0),
-        ("talc", "sepiolite", "amphibole", "serpentine", "dolomite"), "Mg-OH or CO3",
+        ("talc", "sepiolite", "amphibole", "serpentine", "dolomite"), "Mg-OH, CO3 or plant matter",
         "dolomite lies at 2320 nm and has no 1390 nm", 6.0, "Tetracorder",
     ),
     Feature(
         "2330", (2256.0, 2276.0), (2374.0, 2394.0), (2300.0, 2358.0),
-        ("calcite", "dolomite", "chlorite", "talc", "sepiolite", "amphibole"), "CO3 or Mg-OH",
+        ("calcite", "dolomite", "chlorite", "talc", "sepiolite", "amphibole"),
+        "CO3, Mg-OH or plant matter",
         "white mica at 2350 nm beside a deeper 2200 nm; dry plants at 2310 nm", 6.0,
         "CSIRO; Tetracorder",
     ),

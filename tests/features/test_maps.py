@@ -1,0 +1,146 @@
+"""Feature maps against the measurement of single spectra, and in awkward cubes."""
+
+import numpy as np
+import pytest
+
+from unmix.checks import InputError
+from unmix.features import MAPPED, feature_maps, measure
+
+X = np.linspace(400.0, 2490.0, 211)
+
+
+def cube(rows=7, columns=11, seed=0):
+    """Pixels (row, column, band) with absorptions at all four places, depths and centres vary."""
+    rng = np.random.default_rng(seed)
+    pixels = np.full((rows, columns, len(X)), 0.4) * rng.uniform(0.3, 2, (rows, columns, 1))
+    for centre, sigma in ((905, 60), (2203, 14), (2252, 6), (2335, 14)):
+        c = centre + rng.uniform(-5, 5, (rows, columns, 1))
+        d = rng.uniform(0.08, 0.3, (rows, columns, 1))
+        pixels = pixels * (1 - d * np.exp(-0.5 * ((X - c) / sigma) ** 2))
+    return pixels
+
+
+def test_maps_are_what_is_measured_of_each_spectrum():
+    pixels = cube()
+    maps = feature_maps(pixels.astype(np.float32), X)
+    assert maps.names == MAPPED and maps.depth.shape == (7, 11, 4)
+    for k, name in enumerate(MAPPED):
+        one = measure(pixels, X, name)
+        deep = one.depth > 0.011  # below half the least depth no parabola is laid
+        assert np.allclose(maps.depth[..., k][deep], one.depth[deep], atol=1e-4)
+        assert np.allclose(maps.depth[..., k], one.depth, atol=2e-3)
+        told = np.isfinite(maps.centre[..., k])
+        assert told.mean() > 0.8
+        assert np.allclose(maps.centre[..., k][told], one.centre[told], atol=0.3)
+
+
+def test_stored_integers_need_no_scale():
+    pixels = cube()
+    plain = feature_maps(pixels.astype(np.float32), X)
+    stored = feature_maps(np.round(pixels * 20_000).astype(np.int16), X)
+    both = np.isfinite(plain.centre) & np.isfinite(stored.centre)
+    assert both.mean() > 0.8
+    assert np.allclose(plain.centre[both], stored.centre[both], atol=1.0)
+    assert np.allclose(plain.depth, stored.depth, atol=2e-3)
+
+
+@pytest.mark.parametrize("n", [1, 31, 32, 33, 5000])
+def test_any_number_of_pixels_on_any_number_of_threads(n, monkeypatch):
+    pixels = np.resize(cube().reshape(-1, len(X)), (n, len(X))).astype(np.float32)
+    monkeypatch.setenv("UNMIX_THREADS", "1")
+    one = feature_maps(pixels, X)
+    monkeypatch.setenv("UNMIX_THREADS", "3")
+    three = feature_maps(pixels, X)
+    assert np.array_equal(one.depth, three.depth)
+    assert np.array_equal(one.centre, three.centre, equal_nan=True)
+
+
+def test_a_band_that_is_missing_throughout_and_one_pixel_with_holes():
+    pixels = cube().astype(np.float32)
+    plain = feature_maps(pixels, X)
+    gone = pixels.copy()
+    gone[..., np.abs(X - 2150) < 6] = np.nan
+    assert np.allclose(feature_maps(gone, X).depth, plain.depth, atol=0.01)
+    holed = pixels.copy()
+    holed[2, 3, np.abs(X - 2150) < 6] = np.nan
+    holed[4, 5] = np.nan
+    maps = feature_maps(holed, X)
+    assert np.allclose(maps.depth[2, 3], plain.depth[2, 3], atol=0.01)
+    assert np.isnan(maps.depth[4, 5]).all() and np.isnan(maps.centre[4, 5]).all()
+    rest = np.ones((7, 11), bool)
+    rest[[2, 4], [3, 5]] = False
+    assert np.array_equal(maps.depth[rest], plain.depth[rest])
+
+
+def test_no_data_of_integers():
+    stored = np.round(cube() * 20_000).astype(np.int16)
+    stored[1, 2] = -9999
+    maps = feature_maps(stored, X, nodata=-9999)
+    assert np.isnan(maps.depth[1, 2]).all()
+    assert np.isfinite(maps.depth[0, 0]).all()
+
+
+def test_overlapping_detectors_and_scrambled_bands():
+    x = np.concatenate([np.arange(400.0, 1030.0, 6.0), np.arange(1004.0, 2490.0, 8.0)])
+    pixels = np.stack([np.interp(x, X, p) for p in cube().reshape(-1, len(X))])
+    plain = feature_maps(pixels.astype(np.float32), x)
+    order = np.random.default_rng(3).permutation(len(x))
+    mixed = feature_maps(pixels[:, order].astype(np.float32), x[order])
+    assert np.allclose(plain.depth, mixed.depth, atol=1e-5)
+    assert np.isfinite(plain.centre).mean() > 0.8
+
+
+def test_a_shallow_feature_has_no_centre():
+    pixels = 0.4 * (1 - 0.015 * np.exp(-0.5 * ((X - 2205) / 12) ** 2))[None]
+    maps = feature_maps(pixels.astype(np.float32), X, ["2200"])
+    assert 0.005 < maps.depth[0, 0] < 0.02 and np.isnan(maps.centre[0, 0])
+    told = feature_maps(pixels.astype(np.float32), X, ["2200"], least_depth=0.005)
+    assert told.centre[0, 0] == pytest.approx(2205, abs=2)
+
+
+def test_noise_hides_what_it_may_feign():
+    pixels = cube().astype(np.float32)
+    quiet = feature_maps(pixels, X, noise=np.full(len(X), 1e-4))
+    loud = feature_maps(pixels, X, noise=np.full(len(X), 0.2))
+    assert np.isfinite(quiet.centre).mean() > 0.8
+    assert np.isfinite(loud.centre).mean() < 0.2
+    assert np.array_equal(quiet.depth, loud.depth)
+
+
+def test_centres_of_noisy_spectra_are_within_3_nm_where_deep():
+    rng = np.random.default_rng(5)
+    pixels = cube(30, 40)
+    truth = feature_maps(pixels.astype(np.float32), X)
+    sigma = np.sqrt((pixels**2).mean() / 10**4.5)  # 45 dB: what 20-35 dB leave when projected
+    noisy = pixels + sigma * rng.standard_normal(pixels.shape)
+    found = feature_maps(noisy.astype(np.float32), X)
+    deep = (truth.depth > 0.1) & np.isfinite(found.centre) & np.isfinite(truth.centre)
+    off = np.abs(found.centre - truth.centre)[deep]
+    assert deep.mean() > 0.3
+    assert np.median(off) < 1.5
+    assert (off < 3).mean() > 0.9
+
+
+def test_features_that_the_bands_do_not_cover_are_nan():
+    near = X < 1400
+    maps = feature_maps(cube()[..., near].astype(np.float32), X[near])
+    assert np.isfinite(maps.depth[..., 0]).all()
+    assert np.isnan(maps.depth[..., 1:]).all()
+
+
+@pytest.mark.parametrize(
+    ("pixels", "wavelength", "keywords", "words"),
+    [
+        (np.ones((2, 5), np.float32), X[:4], {}, "wavelength: 4 for 5 bands"),
+        (np.ones((2, 5), np.float32), X[:5], {}, "cover none"),
+        (np.array([["a", "b"]]), X[:2], {}, "give numbers"),
+        (np.ones((2, 211), np.float32), X, {"features": ["nonsense"]}, "choose one of"),
+        (np.ones((2, 211), np.float32), X, {"features": []}, "none given"),
+        (np.ones((2, 211), np.float32), X, {"least_depth": 2}, "least_depth"),
+        (np.ones((2, 211), np.float32), X, {"good": [True]}, "good"),
+    ],
+)
+def test_bad_input_is_one_line(pixels, wavelength, keywords, words):
+    with pytest.raises(InputError, match=words) as raised:
+        feature_maps(pixels, wavelength, **keywords)
+    assert "\n" not in str(raised.value)
