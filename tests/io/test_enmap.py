@@ -88,6 +88,21 @@ def test_names_in_other_case_and_cloud_optimised_copies(product):
     np.testing.assert_allclose(open_scene(renamed).values, cube(), atol=5.1e-5)
 
 
+@pytest.mark.parametrize("interleave", ["bsq", "bil"])
+def test_images_in_envi_form(product, write_envi, interleave):
+    image = product.with_name(f"{SCENE}-SPECTRAL_IMAGE.TIF")
+    with rasterio.open(image) as file:
+        stored = file.read().transpose(1, 2, 0)
+    image.unlink()
+    place = "{UTM, 1, 1, 366015, 5807085, 30, 30, 33, North, WGS-84}"
+    write_envi(image.with_suffix(f".{interleave.upper()}"), stored, interleave, "<i2",
+               map_info=place)  # fmt: skip
+    scene = open_scene(product)
+    np.testing.assert_allclose(scene.values, cube(), atol=5.1e-5)
+    assert_placed(scene, UPRIGHT)
+    assert len(files_of(scene)) == 6
+
+
 def test_a_band_without_data_is_bad(tmp_path):
     values = cube()
     values[..., 14] = np.nan

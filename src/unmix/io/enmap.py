@@ -1,7 +1,8 @@
 """EnMAP products of level L2A (surface reflectance) and L1C (radiance at the sensor).
 
 A product is a folder of files `<scene>-<what>`: SPECTRAL_IMAGE.TIF (224 bands, int16), METADATA.XML
-and the QL_QUALITY_* layers, each also under the name `*_COG.TIF`. What is read of them:
+and the QL_QUALITY_* layers, each also under the name `*_COG.TIF`; instead of a TIFF the image may
+be .BSQ, .BIL or .BIP with an ENVI header. What is read of them:
 
 - `specific/bandCharacterisation/bandID[@number]`: wavelengthCenterOfBand, FWHMOfBand (nm),
   GainOfBand, OffsetOfBand with value = stored · gain + offset (L2A: reflectance, gain 1e-4; L1C:
@@ -36,6 +37,7 @@ from numpy.typing import NDArray
 from unmix.checks import InputError
 from unmix.io.bands import band_table
 from unmix.io.enmap_bands import EnmapBands, bands_of
+from unmix.io.envi import read_envi
 from unmix.io.files import printable
 from unmix.io.gdal import is_tiff
 from unmix.io.lazy import Decoding, PixelSource, RawScene
@@ -46,8 +48,8 @@ from unmix.io.xml import first_number, first_text, looks_like_xml, read_xml
 
 __all__ = ["find", "read"]
 
-_IMAGE = re.compile(r"(.*)-SPECTRAL_IMAGE(_VNIR|_SWIR)?(_COG)?\.TIFF?", re.IGNORECASE)
-_TIF = r"\.TIFF?"
+_IMAGE = re.compile(r"(.*)-SPECTRAL_IMAGE(_VNIR|_SWIR)?(_COG)?\.(?:GEO)?TIFF?", re.IGNORECASE)
+_TIF, _RAW = r"\.(?:GEO)?TIFF?", r"\.(?:BSQ|BIL|BIP)"
 _META = re.compile(r"(.*)-METADATA\.XML", re.IGNORECASE)
 _LAYERS = {
     "cloud": ("QL_QUALITY_CLOUD", (1,)),
@@ -131,12 +133,7 @@ def read(meta: Path) -> RawScene:
             f"{meta.name}: EnMAP level {level:.10} is not read (its detectors lie on two grids); "
             "give L2A, or L1C"
         )
-    image = _beside(meta.parent, scene, "SPECTRAL_IMAGE", _TIF)
-    if image is None:
-        raise InputError(
-            f"{meta.name}: its {scene}-SPECTRAL_IMAGE.TIF is missing; put it beside it"
-        )
-    raw = read_tiff(image)
+    raw = _image(meta, scene)
     shape = raw.pixels.shape
     table = bands_of(root, shape[2], meta.name)
     order = np.lexsort((table.wavelength, table.detector))
@@ -156,10 +153,21 @@ def read(meta: Path) -> RawScene:
     layers, files = _layers(meta.parent, scene, shape[:2], history)
     coords = {"detector": ("band", table.detector[order]), **layers}
     return RawScene(
-        PixelSource(shape, reader, decoding), bands, [str(image), str(meta), *files],
+        PixelSource(shape, reader, decoding), bands, [*raw.files, str(meta), *files],
         raw.crs_wkt, raw.affine, attrs | {"nodata": nodata}, history, coords,
         rows_together=raw.rows_together,
     )  # fmt: skip
+
+
+def _image(meta: Path, scene: str) -> RawScene:
+    """The image beside the metadata, as a GeoTIFF or in ENVI form, whatever it says of itself."""
+    image = _beside(meta.parent, scene, "SPECTRAL_IMAGE", _TIF)
+    if image is not None:
+        return read_tiff(image)
+    image = _beside(meta.parent, scene, "SPECTRAL_IMAGE", _RAW)
+    if image is not None:
+        return read_envi(image)
+    raise InputError(f"{meta.name}: its {scene}-SPECTRAL_IMAGE.TIF is missing; put it beside it")
 
 
 def _layers(
