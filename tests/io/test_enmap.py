@@ -24,6 +24,7 @@ from tiny_products import (
     cube,
 )
 
+from unmix.cli import main
 from unmix.scene import files_of, open_scene
 from unmix.simulate.products.enmap import SCENE, write
 
@@ -75,6 +76,19 @@ def test_reads_the_product_given_any_part_of_it(product, given):
     assert scene.attrs["product_bands"][8:12] == [9, 11, 10, 12]
     assert_placed(scene, UPRIGHT)
     assert {p.name for p in files_of(scene)} == {p.name for p in product.parent.iterdir()}
+
+
+def test_info_tells_what_the_product_says(product, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["info", str(product)])
+    text = " ".join(capsys.readouterr().out.split())
+    assert end.value.code == 0
+    for said in (
+        "sensor EnMAP", "reflectance, acquired 2022-07-24T10:45:26.083642Z, sun 41.5°",
+        "VNIR and SWIR, one after the other, both see 1004 to 1028 nm",
+        "3 pixels as cloud, by the product's mask", "1 pixels as water",
+    ):  # fmt: skip
+        assert said in text
 
 
 def test_windows(product):

@@ -94,6 +94,7 @@ def describe(scene: xr.DataArray, options: dict[str, Any], seed: int = 0) -> dic
         "bands_left_out": {str(i + 1): why for i, why in prepared.reasons.items()},
         "pixels_valid": int(valid.sum()),
         "pixels_masked": int((~valid).sum()),
+        "pixels_marked": _marked(scene),
         "reflectance_divisor": prepared.divisor,
         "preparation": list(prepared.steps),
         "snr_db": noise.snr_db,
@@ -142,12 +143,22 @@ def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
     lines += [
         ("grid", _grid(found["crs"], found["transform"]) + _swath(found["swath_grid"])),
         ("pixels", f"{found['pixels_valid']} valid, {found['pixels_masked']} masked"),
+        *(
+            ("marked", f"{count} pixels as {name.replace('_', ' ')}, by the product's mask")
+            for name, count in found["pixels_marked"].items()
+        ),
         ("SNR", f"{found['snr_db']:.1f} dB"),
         ("endmembers", f"{found['suggested_k']} suggested: {found['suggested_k_why']}"),
     ]
     lines += [("", f"{c['name']}: {c['k']}") for c in found["criteria"]]
     lines.append(("brightness", f"scale {found['scale']}: {found['scale_why']}"))
     return lines + [("warning", text) for text in found["warnings"]]
+
+
+def _marked(scene: xr.DataArray) -> dict[str, int]:
+    """How many pixels the product's own masks mark, by their names."""
+    masks = (n for n, c in scene.coords.items() if c.dtype == bool and c.dims == ("y", "x"))
+    return {str(name): int(scene.coords[name].values.sum()) for name in masks}
 
 
 def _product(details: dict[str, Any]) -> list[tuple[str, str]]:
