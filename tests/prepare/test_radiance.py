@@ -108,6 +108,30 @@ def test_sun_gives_reflectance_back(rho, radiance):
     assert "wrong by up to 3.4 %" in undated.attrs["approximate"]
 
 
+@pytest.mark.parametrize(
+    ("name", "factor", "words"),
+    [
+        ("ahsi", 1, {}),
+        ("enmap", 1e-3, {"level": "L1C"}),
+        ("prisma", 1, {"level": "L1"}),
+        ("emit", 0.1, {"quantity": "radiance", "sun_zenith": ZENITH}),
+        ("tanager", 1, {"quantity": "radiance"}),
+    ],
+)
+def test_radiance_products_of_every_sensor(tmp_path, rho, radiance, name, factor, words):
+    """Each in its own unit and numbers: they give the same reflectance, within what they store."""
+    from unmix.simulate.products import writer
+
+    where = (30.0, 0.0, 366015.0, 0.0, -30.0, 5807085.0)
+    detector = np.arange(30) > 9
+    if name in ("ahsi", "enmap", "prisma"):
+        words = words | {"detector": detector.astype(int)}
+    path = writer(name)(tmp_path / "p", factor * radiance, NM, 8.0, "EPSG:32633", where, **words)
+    found = to_reflectance(open_scene(path), sun_zenith=ZENITH, acquired=DATE)
+    order = np.argsort(found.wavelength.values)
+    np.testing.assert_allclose(found.values[..., order], rho, atol=0.01)
+
+
 def test_dark_object_removes_even_haze(rho, radiance):
     haze = 20 * (400 / NM) ** 3
     hazy = scene_of(radiance + haze, acquired=DATE)
