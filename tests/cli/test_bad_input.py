@@ -180,7 +180,7 @@ def test_mat(refuses, tmp_path, write):
 def test_mat_variable_that_is_not_there(refuses, tmp_path, scene):
     mat_with_two(tmp_path / "data.mat")
     assert "'three'" in refuses("run", "data.mat", *UNMIX, "--variable", "three")
-    assert "no MATLAB file" in refuses("run", scene, *UNMIX, "--variable", "one")
+    assert "no MATLAB or netCDF file" in refuses("run", scene, *UNMIX, "--variable", "one")
 
 
 @pytest.mark.parametrize("name", ["scene.tif", "scene.img", "scene.xyz", "scene"])

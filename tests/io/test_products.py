@@ -63,6 +63,14 @@ def test_products_of_two_missions_in_one_folder(tmp_path, capsys):
     assert open_scene(one).attrs["sensor"] == "EnMAP"
 
 
+def test_the_current_folder(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert_refused(".", "is a folder without a product", capsys)
+    make("p", "enmap")
+    monkeypatch.chdir("p")
+    assert open_scene(".").attrs["sensor"] == "EnMAP"
+
+
 def test_folders_without_a_product(tmp_path, capsys):
     assert_refused(tmp_path, "is a folder without a product", capsys)
     (tmp_path / "notes.txt").write_text("GF5B AHSI")

@@ -61,7 +61,7 @@ def read_product(path: Path, head: bytes) -> RawScene | None:
 
 def _refuse_archive(path: Path, head: bytes) -> None:
     """Products come packed; nothing is unpacked here."""
-    if find_header(path) is not None:  # numbers may look like anything
+    if not head or find_header(path) is not None:  # numbers may look like anything
         return
     kind = next((kind for magic, kind in _ARCHIVES.items() if head.startswith(magic)), None)
     if kind is None and head[257:262] == b"ustar":
