@@ -137,6 +137,23 @@ def edit(path, old, new):
     path.write_text(text.replace(old, new))
 
 
+@pytest.mark.parametrize("vnir", ["", "1,2,3,23"])
+def test_channel_lists_that_say_nothing(product, vnir):
+    edit(product, ">1,2,3,4,5,6,7,8,9,11<", f">{vnir}<")
+    if not vnir:
+        edit(product, ">10,12,13,14,15,16,17,18,19,20,21,22,23<", "><")
+    scene = open_scene(product)
+    assert scene.good.all()
+    np.testing.assert_array_equal(scene.detector, scene.wavelength >= 950)
+    np.testing.assert_array_equal(scene.wavelength, np.sort(scene.wavelength))
+
+
+def test_a_band_that_no_list_names_is_bad(product):
+    edit(product, ">1,2,3,4,5,6,7,8,9,11<", ">1,2,4,5,6,7,8,9,11<")
+    scene = open_scene(product)
+    assert np.flatnonzero(~scene.good).tolist() == [2] and scene.detector[2] == 0
+
+
 def wrong(product, how):
     """Spoil a product; gives what to open."""
     image = product.with_name(f"{SCENE}-SPECTRAL_IMAGE.TIF")

@@ -94,14 +94,20 @@ def _number(entry: Element) -> int:
 def _detectors(
     root: Element, wavelength: NDArray[np.float64]
 ) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-    """Whose each band is (0 VNIR, 1 SWIR), and whether a list names it."""
+    """Whose each band is (0 VNIR, 1 SWIR), and whether a list names it.
+
+    Lists that claim a band for both, or none at all, say nothing.
+    """
+    names = ("vnirProductQuality", "swirProductQuality")
+    lists = [numbers(first_text(root, name, "expectedChannelsList")) for name in names]
     detector = (wavelength >= _BETWEEN).astype(np.intp)
+    if set(lists[0]) & set(lists[1]) or not any(lists):
+        return detector, np.ones(len(wavelength), bool)
     listed = np.zeros(len(wavelength), bool)
-    for number, name in enumerate(("vnirProductQuality", "swirProductQuality")):
-        channels = np.array(numbers(first_text(root, name, "expectedChannelsList")), np.intp) - 1
-        channels = channels[(channels >= 0) & (channels < len(wavelength))]
-        detector[channels], listed[channels] = number, True
-    return detector, listed if listed.any() else ~listed
+    for number, channels in enumerate(lists):
+        mine = np.array([c - 1 for c in channels if 0 < c <= len(wavelength)], np.intp)
+        detector[mine], listed[mine] = number, True
+    return detector, listed
 
 
 def _blank(root: Element, n_bands: int) -> NDArray[np.bool_]:
