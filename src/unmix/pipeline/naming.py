@@ -42,14 +42,14 @@ def library_of(identify: bool | Endmembers | str | Path) -> Endmembers | None:
 
 
 def named(
-    endmembers: Endmembers, library: Endmembers | None, n_given: int
+    endmembers: Endmembers, library: Endmembers, n_given: int
 ) -> tuple[Endmembers, list[dict[str, Any]]]:
     """Endmembers by the names of what they match, and the record of it.
 
-    The first `n_given` were named by the user and stay so. Without a library, or without
-    wavelengths, nothing changes and the record is empty.
+    The first `n_given` were named by the user and stay so. Without wavelengths nothing changes and
+    the record is empty.
     """
-    if library is None or endmembers.wavelength is None:
+    if endmembers.wavelength is None:
         return endmembers, []
     from unmix.identify import as_record, identify, renamed
 

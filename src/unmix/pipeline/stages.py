@@ -209,8 +209,10 @@ def solve(
             source = f"{ready.given.source}, then {source}"
     endmembers = assemble.member_spectra(ready, spectra, names, source, spread)
     n_given = len(names) if ready.given is None else len(ready.given)
-    with stage("identify"):
-        endmembers, identification = named(endmembers, library, n_given)
+    identification: list[dict[str, Any]] = []
+    if library is not None:
+        with stage("identify"):
+            endmembers, identification = named(endmembers, library, n_given)
     provenance = {
         **code(seed),
         **decisions,
