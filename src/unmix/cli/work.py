@@ -77,6 +77,15 @@ Library = Annotated[
     Path | None,
     typer.Option("--library", help="Spectra to name endmembers by. [default: the one shipped]"),
 ]
+Pretrain = Annotated[
+    str | None,
+    typer.Option(
+        "--pretrain",
+        metavar="MODEL",
+        help="Train on a scene simulated from the endmembers first (linear, bilinear, pnmm, ...), "
+        "then fine-tune on the scene.",
+    ),
+]
 Method = Annotated[
     str | None, typer.Option("--method", help="See unmix methods. [default: cresdae]")
 ]
@@ -98,6 +107,7 @@ def run(
     mask: Mask = None,
     leave_out: LeaveOut = None,
     cover: Cover = None,
+    pretrain: Pretrain = None,
     identify: Identify = True,
     library: Library = None,
     drop_bands: DropBands = None,
@@ -130,6 +140,7 @@ def run(
             mask=read_mask(mask),
             leave_out=leave_out,
             cover=cover,
+            pretrain=pretrain,
             identify=library_option(identify, library),
             seed=seed,
             device=device,

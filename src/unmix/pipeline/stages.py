@@ -19,6 +19,7 @@ from unmix.pipeline.given import as_given, names_with
 from unmix.pipeline.naming import library_of, named
 from unmix.pipeline.provenance import code
 from unmix.pipeline.ready import Ready, make_ready
+from unmix.pipeline.workflow import check_pretrain, pretrained
 from unmix.types import STATISTICS, Endmembers, Unmixing
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def run(
     mask: ArrayLike | None = None,
     leave_out: str | None = None,
     cover: str | None = None,
+    pretrain: str | None = None,
     identify: bool | Endmembers | str | Path = True,
     seed: int = 0,
     device: str = "auto",
@@ -102,6 +104,9 @@ def run(
     cover : str, optional
         Members that cover the ground, by name or "vegetation": shares of the others among
         themselves are given besides, see `unmix.cover`.
+    pretrain : str, optional
+        A mixing model: the method is trained on a scene simulated from the endmembers first, then
+        fine-tuned on the scene; see `unmix.pipeline.workflow`.
     identify : bool, Endmembers or path-like
         Name the endmembers that were not given by the shipped library, or by the one given here.
     seed : int
@@ -140,7 +145,7 @@ def run(
         covering(ready.given, cover)  # before the work: all names are known
     estimator, decisions = fit(
         ready, stage, n_endmembers=n_endmembers, method=method, scale=scale, seed=seed,
-        device=device, parameters=parameters,
+        device=device, parameters=parameters, pretrain=pretrain,
     )  # fmt: skip
     result = solve(ready, estimator, decisions, stage, seed=seed, library=library)
     return result if cover is None else with_rest(result, cover)
@@ -156,6 +161,7 @@ def fit(
     seed: int,
     device: str,
     parameters: Mapping[str, Any] | None,
+    pretrain: str | None = None,
 ) -> tuple[Unmixer, dict[str, Any]]:
     """Decide what the scene leaves open, and fit the method; the decisions go into the manifest."""
     from unmix.methods import DEFAULT, METHODS
@@ -171,8 +177,16 @@ def fit(
         estimator = decide.configure(
             name, ready.E, count["k"], mode["mode"], seed, device, parameters, tell
         )
-        estimator.fit(ready.seen_by(estimator))
-    about = assemble.describe(estimator, name)
+        about = {}
+        if pretrain is None:
+            estimator.fit(ready.seen_by(estimator))
+        else:
+            check_pretrain(estimator, name, pretrain)
+            about["pretrained"] = pretrained(
+                ready, estimator, stage, model=pretrain, scale=mode["mode"], noise=noise, seed=seed
+            )
+            estimator.finetune(ready.seen_by(estimator))
+    about = assemble.describe(estimator, name) | about
     return estimator, {"method": about, "scale": mode, "n_endmembers": count, "noise": noise}
 
 

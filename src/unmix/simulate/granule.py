@@ -130,7 +130,8 @@ def granule(
         members, abundances=A, brightness=BRIGHTNESS, noise_profile=profile, snr=snr, seed=seed,
         progress=progress,
     )  # fmt: skip
-    scene = replace(scene, cube=_spoiled(scene.cube, lost, bad & ~declared, rng))
+    rubbish = max(0.15, 8.0 * float(np.max(scene.parameters["noise_sigma"])))
+    scene = replace(scene, cube=_spoiled(scene.cube, lost, bad & ~declared, rubbish, rng))
     return Granule(replace(scene, crs=CRS, transform=TRANSFORM), bad, declared)
 
 
@@ -172,12 +173,13 @@ def _spoiled(
     cube: NDArray[np.float32],
     lost: NDArray[np.bool_],
     undeclared: NDArray[np.bool_],
+    sigma: float,
     rng: np.random.Generator,
 ) -> NDArray[np.float32]:
-    """Rubbish in the bands that are lost; half of the undeclared ones hold one value throughout."""
+    """Noise around 0.2 in the bands that are lost; half of the undeclared ones hold one value."""
     seen = np.isfinite(cube[..., 0])
     for band in np.flatnonzero(lost):
-        cube[seen, band] = np.maximum(rng.normal(0.2, 0.15, int(seen.sum())), 0.0001)
+        cube[seen, band] = np.clip(rng.normal(0.2, sigma, int(seen.sum())), -0.9, 3.0)
     for band in np.flatnonzero(undeclared)[::2]:
         cube[seen, band] = 0.0
     return cube
