@@ -181,10 +181,10 @@ def test_bands_outside_the_table_are_bad(radiance):
     [
         ("moon", {}, {}, "choose one of sun, dark-object, empirical-line"),
         ("sun", {"quantity": "reflectance"}, {}, "is reflectance already"),
-        ("sun", {"sun_zenith": None}, {}, "zenith is not known; give sun_zenith"),
+        ("sun", {"sun_zenith": None}, {}, "zenith is not known; give --radiometry sun_zenith"),
         ("sun", {}, {"sun_zenith": 93.0}, "got 93.0; give degrees from 0 to 85"),
         ("sun", {}, {"sun_zenith": float("nan")}, "give degrees from 0 to 85"),
-        ("sun", {"units": ""}, {}, "unit is not known; give units"),
+        ("sun", {"units": ""}, {}, "unit is not known; give --radiometry units"),
         ("sun", {"units": "counts"}, {}, "'counts' is no radiance"),
         ("sun", {"acquired": "soon"}, {}, "'soon' is no date"),
         ("empirical-line", {}, {}, "needs places of known reflectance"),

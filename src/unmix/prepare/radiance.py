@@ -291,9 +291,13 @@ def _from_sun(
     if "wavelength" not in scene.coords:
         raise InputError("to-reflectance: the scene has no wavelengths; use empirical-line")
     if angle is None:
-        raise InputError("to-reflectance: the Sun's zenith is not known; give sun_zenith=DEGREES")
+        raise InputError(
+            "to-reflectance: the Sun's zenith is not known; give --radiometry sun_zenith=DEGREES"
+        )
     if not unit:
-        raise InputError("to-reflectance: the radiance's unit is not known; give units=W/m^2/sr/um")
+        raise InputError(
+            "to-reflectance: the radiance's unit is not known; give --radiometry units=W/m^2/sr/um"
+        )
     distance = 1.0 if not date else earth_sun_distance(str(date))
     fwhm = scene["fwhm"].values if "fwhm" in scene.coords else None
     gain = sun_gain(scene["wavelength"].values, fwhm, float(angle), distance)
@@ -325,7 +329,7 @@ def _from_references(
     if not references:
         raise InputError(
             "to-reflectance: empirical-line needs places of known reflectance; give "
-            "reference=ROWS,COLS=SPECTRUM"
+            "--radiometry reference=ROWS,COLS=SPECTRUM"
         )
     rows, cols, n_bands = scene.shape
     means = []
