@@ -10,15 +10,8 @@ import xarray as xr
 
 import unmix
 from unmix.checks import InputError
-from unmix.prepare.radiance import (
-    Reference,
-    earth_sun_distance,
-    empirical_line,
-    irradiance,
-    sun_gain,
-    to_reflectance,
-    unit_factor,
-)
+from unmix.prepare.radiance import Reference, empirical_line, to_reflectance
+from unmix.prepare.solar import earth_sun_distance, irradiance, sun_gain, unit_factor
 from unmix.scene import open_scene
 from unmix.simulate.products.emit import write
 
