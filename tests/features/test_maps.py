@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from unmix.checks import InputError
-from unmix.features import MAPPED, feature_maps, measure
+from unmix.features import MAPPED, feature_maps, measure, signal_of
 
 X = np.linspace(400.0, 2490.0, 211)
 
@@ -144,3 +144,39 @@ def test_bad_input_is_one_line(pixels, wavelength, keywords, words):
     with pytest.raises(InputError, match=words) as raised:
         feature_maps(pixels, wavelength, **keywords)
     assert "\n" not in str(raised.value)
+
+
+def smooth_scene(rows=30, columns=37, seed=2):
+    """A clean image (row, column, band) of four materials in smooth fields, and a noisy one."""
+    rng = np.random.default_rng(seed)
+    E = cube(2, 2, seed).reshape(4, -1)
+    phase = np.arange(rows)[:, None, None] / 7 + np.arange(columns)[None, :, None] / 9
+    A = np.exp(2 * np.sin(phase + np.arange(4) * 1.7))
+    clean = A / A.sum(axis=-1, keepdims=True) @ E
+    return clean, clean + 0.03 * rng.standard_normal(clean.shape)
+
+
+def test_what_is_signal_has_less_noise_and_an_image_less_still():
+    clean, noisy = smooth_scene()
+    error = [
+        float(np.sqrt(((found - clean) ** 2).mean()))
+        for found in (
+            noisy,
+            signal_of(noisy.reshape(-1, len(X))).reshape(clean.shape),
+            signal_of(noisy),
+        )
+    ]
+    assert error[1] < 0.3 * error[0]
+    assert error[2] < 0.7 * error[1]
+
+
+def test_pixels_without_a_value_stay_and_few_pixels_do_too():
+    clean, noisy = smooth_scene()
+    noisy[3, 4, 5] = np.nan
+    found = signal_of(noisy)
+    assert np.array_equal(found[3, 4], noisy[3, 4].astype(np.float32), equal_nan=True)
+    assert np.isfinite(np.delete(found.reshape(-1, len(X)), 3 * 37 + 4, axis=0)).all()
+    few = clean.reshape(-1, len(X))[:20]
+    assert np.array_equal(signal_of(few), few.astype(np.float32))
+    with pytest.raises(InputError, match="give"):
+        signal_of(X)

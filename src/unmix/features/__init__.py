@@ -3,6 +3,7 @@
 from unmix.features.continuum import convex_hull, hull_quotient, remove_continuum
 from unmix.features.depth import FeatureValues, measure
 from unmix.features.maps import FeatureMaps, feature_maps
+from unmix.features.signal import signal_of
 from unmix.features.windows import FEATURES, MAPPED, Feature, feature
 
 __all__ = [
@@ -17,4 +18,5 @@ __all__ = [
     "hull_quotient",
     "measure",
     "remove_continuum",
+    "signal_of",
 ]

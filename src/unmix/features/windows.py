@@ -82,7 +82,7 @@ FEATURES: tuple[Feature, ...] = (
     Feature(
         "900", (745.0, 775.0), (1250.0, 1300.0), (840.0, 980.0),
         ("hematite", "goethite", "jarosite"), "Fe3+ crystal field",
-        "water in leaves at 970 nm, pyroxene beyond 900 nm: only where vegetation is masked", 30.0,
+        "water in leaves at 970 nm, pyroxene beyond 900 nm: only where vegetation is masked", 20.0,
         "Tetracorder; Hunt",
     ),
     Feature(
@@ -108,7 +108,7 @@ FEATURES: tuple[Feature, ...] = (
     Feature(
         "2200", (2105.0, 2130.0), (2235.0, 2255.0), (2155.0, 2226.0),
         ("kaolinite", "muscovite", "illite", "montmorillonite", "alunite", "gypsum"), "Al-OH",
-        "gypsum at 2215 nm has 1750 nm too; dry plants absorb broadly at 2100 nm", 6.0,
+        "gypsum at 2215 nm has 1750 nm too; dry plants absorb broadly at 2100 nm", 4.0,
         "CSIRO; Scott and Yang",
     ),
     Feature(
@@ -117,7 +117,7 @@ FEATURES: tuple[Feature, ...] = (
     ),
     Feature(
         "2250", (2222.0, 2236.0), (2266.0, 2280.0), (2240.0, 2264.0), ("chlorite", "epidote"),
-        "(Fe, Al)-OH", "opal and hydrated silica, much wider; biotite", 5.0, "CSIRO; Tetracorder",
+        "(Fe, Al)-OH", "opal and hydrated silica, much wider; biotite", 3.5, "CSIRO; Tetracorder",
     ),
     Feature(
         "jarosite 2265", (2225.0, 2240.0), (2290.0, 2305.0), (2255.0, 2275.0), ("jarosite",),
@@ -132,7 +132,7 @@ FEATURES: tuple[Feature, ...] = (
         "2330", (2256.0, 2276.0), (2374.0, 2394.0), (2300.0, 2358.0),
         ("calcite", "dolomite", "chlorite", "talc", "sepiolite", "amphibole"),
         "CO3, Mg-OH or plant matter",
-        "white mica at 2350 nm beside a deeper 2200 nm; dry plants at 2310 nm", 6.0,
+        "white mica at 2350 nm beside a deeper 2200 nm; dry plants at 2310 nm", 4.0,
         "CSIRO; Tetracorder",
     ),
 )  # fmt: skip
