@@ -65,6 +65,7 @@ def test_everything_it_says(granule, cube, layers):
     np.testing.assert_array_equal(scene.water, layers["water"])
     assert scene.cloud.dtype == bool and scene.cloud.dims == ("y", "x")
     assert 0.004 < float(scene.uncertainty.median()) < 0.007
+    assert any("reflectance uncertainty 0.005" in line for line in scene.attrs["history"])
     about = {k: scene.attrs[k] for k in ("sensor", "quantity", "acquired", "scale_declared")}
     assert about == {
         "sensor": "EMIT",

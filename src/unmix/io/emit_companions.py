@@ -115,8 +115,9 @@ def uncertainty(path: Path, shape: tuple[int, int, int]) -> Companion | None:
     median = np.full(shape[2], np.nan)
     median[known] = np.nanmedian(sample[:, known], axis=0)
     label = {"long_name": "median uncertainty of reflectance"}
-    attrs = {"uncertainty_median": float(np.nanmedian(median))} if known.any() else {}
-    history = [f"reflectance uncertainty from {where}: median over pixels, for information"]
+    level = float(np.nanmedian(median)) if known.any() else float("nan")
+    attrs = {"uncertainty_median": level} if known.any() else {}
+    history = [f"reflectance uncertainty {level:.2g} (median), from {where}, for information"]
     return Companion(str(file_beside), {"uncertainty": ("band", median, label)}, attrs, history)
 
 
