@@ -1,5 +1,7 @@
 """Scale modes: what they undo, and whether "auto" sees what a scene needs."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from unmix.scaling import (
     normalise,
     typical_brightness,
 )
+from unmix.simulate import builtin_library, simulate
 
 
 def library(n_members=4, n_bands=80, seed=0):
@@ -98,3 +101,15 @@ def test_real_scenes_with_known_endmembers(shared_data, folder, file, truth, div
     assert choose_scale(X, n_endmembers=known["M"].shape[1]).mode == "shade"
     found, _ = abundances(X, known["M"].T, "shade")
     assert np.sqrt(((found - known["A"].T) ** 2).mean()) <= bar
+
+
+@pytest.mark.parametrize("names", [("Asphalt road", "Soil", "Green grass", "Conifer")])
+@pytest.mark.parametrize("model", ["linear", "bilinear"])
+def test_one_dimension_more_than_members_fill_is_brightness(names, model):
+    library = builtin_library()
+    rows = [library.names.index(name) for name in names]
+    E = replace(library, spectra=library.spectra[rows], names=names)
+    for brightness, mode in ((None, "none"), ((0.5, 1.1), "shade")):
+        made = simulate(E, model=model, snr=20.0, size=(96, 104), seed=1, brightness=brightness)
+        X = made.cube.reshape(-1, made.cube.shape[-1])
+        assert choose_scale(X, n_endmembers=4).mode == mode

@@ -174,7 +174,9 @@ def choose_scale(
         away = origin.distance / max(origin.error, 1e-12)
         evidence |= {"origin": away, "components": origin.components}
         if origin.components <= 2 * n:
-            if origin.components >= n and away < _CONE:
+            # one dimension more than Σa = 1 leaves is just what brightness adds; what bends, more
+            near = 2 * _CONE if origin.components == n else _CONE
+            if origin.components >= n and away < near:
                 why = f"the pixels make a cone: the origin is {away:.1f} errors off their signal"
                 return ScaleChoice("shade", why, evidence)
             if away > 2 * _CONE:
