@@ -13,6 +13,7 @@ from unmix.denoise import Whitening, halo_of
 from unmix.extract.variable import members, recentre
 from unmix.methods.base import Unmixer
 from unmix.methods.finetune import explain_again, moved
+from unmix.posterior.doubt import by_parameters
 from unmix.posterior.explain import Explanation, explain
 from unmix.posterior.fit import abundances_of
 from unmix.posterior.observe import Lens, View, focus
@@ -48,6 +49,7 @@ class Best(Unmixer):
     vertices_: Array
     sizes_: Array
     sizes_covariance_: Array
+    covariance_: Array
     hidden_: float
     untried_: bool
     unit_: float
@@ -127,6 +129,7 @@ class Best(Unmixer):
         self.surface_, self.theta_ = best.surface.name, best.surface.theta
         self.vertices_, self.log_shares_ = best.vertices, best.log_shares
         self.hidden_, self.untried_ = tried.hidden, tried.failed
+        self.covariance_ = best.covariance / min(lens.ratio, 1.0)
         held = self._held(len(best.vertices))
         self.sizes_ = np.ones(len(best.vertices))
         self.sizes_covariance_ = np.zeros((len(best.vertices),) * 2)
@@ -179,6 +182,9 @@ class Best(Unmixer):
             )  # fmt: skip
             mean[part] = found.mean
             variance[part] = np.diagonal(found.covariance, axis1=1, axis2=2)
+            variance[part] += by_parameters(
+                found, lens.white, self.vertices_, surface, view.noise[part], self.covariance_
+            )
         if (self.sizes_ != 1).any():
             weights = mean / self.sizes_
             total = weights.sum(axis=1, keepdims=True)

@@ -103,7 +103,8 @@ def _as_it_is(lens: Lens, Y: Array, noise: Array, V: Array, surface: Surface) ->
     n = len(faces_of(len(V)).sizes)
     shares = np.full(n, -np.log(n))
     found = abundances_of(Y, lens.white, V, surface, shares, noise)
-    return Fit(V, surface, shares, found.log_likelihood, 0, found.mean, ())
+    n = V.shape[0] * Y.shape[1] + len(surface.theta)
+    return Fit(V, surface, shares, found.log_likelihood, 0, found.mean, (), np.zeros((n, n)))
 
 
 def moved(E: NDArray[np.floating], before: NDArray[np.floating], most: float) -> tuple[str, ...]:

@@ -66,6 +66,9 @@ class Fit:
         Posterior mean of the abundances fitted on.
     history : tuple of float
         Log-likelihood of each step.
+    covariance : ndarray, shape (parameter, parameter)
+        Of the coordinates of the vertices, member by member, and the constants: the inverse of the
+        information; 0 for known endmembers.
     """
 
     vertices: Array
@@ -75,6 +78,7 @@ class Fit:
     n_iter: int
     mean: Array
     history: tuple[float, ...]
+    covariance: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -261,7 +265,7 @@ def fit(
             break
     return Fit(
         state.V, state.surface, state.log_shares, found.log_likelihood, warm + len(history) - 1,
-        found.mean, tuple(history),
+        found.mean, tuple(history), _covariance(scene, state, found),
     )  # fmt: skip
 
 
@@ -308,10 +312,23 @@ def _information(scene: _Scene, state: _State, found: Posterior) -> tuple[Array,
     stuck[n : n + m] = ((theta <= surface.low) & (pull < 0)) | (
         (theta >= surface.high) & (pull > 0)
     )
+    alone = np.diag(information)[stuck]
     information[stuck] = information[:, stuck] = 0
-    information[stuck, stuck] = 1
+    information[stuck, stuck] = alone
     slope[stuck] = 0
     return slope, information
+
+
+def _covariance(scene: _Scene, state: _State, found: Posterior) -> Array:
+    """Of vertices and constants, whatever the shares."""
+    information = _information(scene, state, found)[1]
+    n = state.V.shape[0] * scene.Y.shape[1]
+    free = np.ones(len(information), bool)
+    free[:n] = np.repeat(~scene.held, scene.Y.shape[1])
+    out = np.zeros_like(information)
+    out[np.ix_(free, free)] = np.linalg.pinv(information[np.ix_(free, free)], hermitian=True)
+    n += len(state.surface.theta)
+    return out[:n, :n]
 
 
 def _total(scene: _Scene, state: _State, part: slice) -> Array:

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from unmix.extract.reduce import sample_rows
 from unmix.metrics import align
+from unmix.posterior.doubt import by_parameters
 from unmix.posterior.explain import Explanation
 from unmix.posterior.faces import Posterior, faces_of
 from unmix.posterior.fit import Fit, abundances_of, fit
@@ -86,11 +87,13 @@ def trial(
         made = _Maker(lens, View(*(values[part] for values in astuple(view))), best, shape, seed)
         seen, A = made.like_the_scene()
         few = sample_rows(len(A), _FITTED, seed)
+        bent = len(best.surface.theta) > 0  # far from the truth likelihood is flat: start there
         again = fit(
             seen.Y[few], lens.white, best.vertices, best.surface, noise=seen.noise[few],
-            max_iter=_STEPS, fixed=known, after=best,
+            max_iter=_STEPS, fixed=known, after=None if bent else best,
         )  # fmt: skip
         found_again = _posterior(seen, lens, again)
+        hidden = _hidden(found_again, A, _by_fit(found_again, lens, again, seen.noise))
     except (FloatingPointError, np.linalg.LinAlgError):
         return Trial(best, alternatives, 0.0, failed=True)
     surface = best.surface.moved(2 * best.surface.theta - again.surface.theta)
@@ -99,7 +102,13 @@ def trial(
         still = surface.vertices(best.surface.endmembers(best.vertices))
         vertices = np.where(np.reshape(known, (-1, 1)), still, vertices)
     better = replace(best, vertices=vertices, surface=surface)
-    return Trial(better, alternatives, _hidden(found_again, A))
+    return Trial(better, alternatives, hidden)
+
+
+def _by_fit(found: Posterior, lens: Lens, by: Fit, noise: Array) -> Array:
+    """Variance (pixel, member) of posterior means by that of a fit's vertices and constants."""
+    covariance = by.covariance / min(lens.ratio, 1.0)
+    return by_parameters(found, lens.white, by.vertices, by.surface, noise, covariance)
 
 
 def _part(view: View, image: tuple[int, int] | None) -> tuple[slice, tuple[int, int] | None]:
@@ -166,9 +175,9 @@ def _posterior(view: View, lens: Lens, by: Fit, log_shares: Array | None = None)
     return abundances_of(view.Y, lens.white, by.vertices, by.surface, shares, view.noise, n_steps=4)
 
 
-def _hidden(found: Posterior, A: Array) -> float:
-    """The ρ with which 90 % of the errors are within 1.645 √(sd² + ρ²), by bisection."""
-    variance = np.diagonal(found.covariance, axis1=1, axis2=2)
+def _hidden(found: Posterior, A: Array, more: Array) -> float:
+    """The ρ with which 90 % of the errors are within 1.645 √(sd² + more + ρ²), by bisection."""
+    variance = np.diagonal(found.covariance, axis1=1, axis2=2) + more
     error = (found.mean - A) ** 2 / _NINETY**2
     low, high = 0.0, _MOST
     for _ in range(30):
