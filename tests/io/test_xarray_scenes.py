@@ -165,6 +165,10 @@ def test_scenes_come_back_as_they_are(values, tmp_path, write_envi):
     assert from_array(scene) is scene and from_array(scene[1:, 2:]).shape == (6, 3, BANDS)
     bare = make(values)
     assert from_array(bare) is bare
+    own = bare.assign_coords(wavelength=("band", NM), good=("band", NM > 500))
+    assert from_array(own) is own
+    assert from_array(own.assign_coords(wavelength=("band", NM / 1000))).wavelength[0] == NM[0]
+    assert geo_of(from_array(own.assign_coords(x=X, y=Y)))[1] == AFFINE
 
 
 @pytest.fixture(scope="module")

@@ -333,8 +333,8 @@ def test_files_are_read_whatever_their_unit(tmp_path):
 def test_what_is_no_scene():
     with pytest.raises(InputError, match="give a DataArray"):
         as_scene(np.ones((3, 4, 5)))
-    with pytest.raises(InputError, match=r"got dims \('band', 'y', 'x'\)"):
-        run(scene().transpose("band", "y", "x"), K)
+    with pytest.raises(InputError, match=r"dims \('a', 'b', 'c'\) leave open which is y, x, band"):
+        run(scene().rename(y="a", x="b", band="c").drop_vars("wavelength"), K)
     with pytest.raises(InputError, match="no such file"):
         run("none.hdr", K)
 

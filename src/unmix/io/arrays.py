@@ -43,6 +43,10 @@ PREFERRED = (
 ).split()
 _MAX_RATIO = 20_000  # a store that claims to unpack to more times its size holds no picture
 _ALWAYS_FINE = 2**28
+_OURS = {
+    *("wavelength", "fwhm", "good", "detector", "uncertainty", "x", "y", "line", "sample"),
+    *("spatial_ref", "cloud", "cloud_shadow", "snow", "haze", "water"),
+}
 _MARKS = ("zarr.json", ".zgroup", ".zmetadata", ".zarray")
 
 
@@ -146,7 +150,7 @@ def _quantity(layout: Layout) -> str:
 
 
 def is_scene(array: Any) -> bool:
-    """Whether an array is a scene as `open_scene` gives it, or a part of one, or bare (y, x, band).
+    """Whether an array is a scene as `open_scene` gives it, or one made in its conventions.
 
     >>> import xarray as xr
     >>> bare = xr.DataArray(np.ones((2, 3, 4)), dims=("y", "x", "band"))
@@ -161,7 +165,19 @@ def is_scene(array: Any) -> bool:
         return True
     if {"_FillValue", "missing_value", "scale_factor", "add_offset"} & set(array.attrs):
         return False
-    return "line" in array.coords or not array.coords
+    named = {str(name) for name in array.coords}
+    if named - _OURS or ({"x", "y"} & named and "spatial_ref" not in named):
+        return False
+    nm = array.coords.get("wavelength")
+    return nm is None or (
+        nm.dims == ("band",) and nm.attrs.get("units", "nm") == "nm" and _in_nm(nm)
+    )
+
+
+def _in_nm(wavelength: xr.DataArray) -> bool:
+    """Whether wavelengths are nanometres, by their size."""
+    values = wavelength.values
+    return values.dtype.kind in "fiu" and bool((np.nan_to_num(values, nan=1e3) >= 100).all())
 
 
 def is_zarr(path: Path) -> bool:
