@@ -48,8 +48,8 @@ SPLIB07 = {  # title here: title there
     "Chlorite SMR-13.a 104-150um": "Chlorite_SMR-13.a_104-150um_BECKa_AREF",
     "Illite GDS4 Marblehead": "Illite_GDS4_Marblehead_ASDNGb_AREF",
     "Antigorite NMNH96917.a >250um": "Antigorite_NMNH96917.a_gt250_BECKb_AREF",
-    "Engelmann-Spruce needles": "Engelmann-Spruce_ES-Needls-1_ASDFRa_AREF",
-    "Lodgepole-Pine needles": "Lodgepole-Pine_LP-Needles-2_ASDFRa_AREF",
+    "Engelmann-Spruce ES-Needls-1": "Engelmann-Spruce_ES-Needls-1_ASDFRa_AREF",
+    "Lodgepole-Pine LP-Needles-2": "Lodgepole-Pine_LP-Needles-2_ASDFRa_AREF",
     "Rangeland C04-170": "Rangeland_C04-170_S30%_G24%_ASDFRa_AREF",
 }
 EARTHLIB = {  # class: name, and the ranks of brightness to take

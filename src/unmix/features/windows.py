@@ -124,7 +124,7 @@ FEATURES: tuple[Feature, ...] = (
         "Fe-OH", "chlorite at 2250 nm; Fe-bearing smectite at 2285 nm", 5.0, "Tetracorder",
     ),
     Feature(
-        "magnesium 2315", (2265.0, 2285.0), (2360.0, 2375.0), (2300.0, 2325.0),
+        "magnesium 2315", (2265.0, 2285.0), (2360.0, 2375.0), (2294.0, 2334.0),
         ("talc", "sepiolite", "amphibole", "serpentine", "dolomite"), "Mg-OH, CO3 or plant matter",
         "dolomite lies at 2320 nm and has no 1390 nm", 6.0, "Tetracorder",
     ),

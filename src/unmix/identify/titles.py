@@ -19,9 +19,11 @@ _MIXED = re.compile(
     r"\+|/smect|_smect|_mx\b|_mix|coat|_on_|\bmix|synth |_alt\b|hornfels|phyllite|rhyolite"
     r"|tuff|skarn|phosphori"
 )
-_SHORT_NAME = re.compile(r"[^\W\d_]+( [^\W\d_]+)?")  # one or two words: somebody's own name
+_OWN_NAME = re.compile(r"\S+( [^\W\d]+)?")  # a word, or two of letters: somebody's own name
 _FORMULA = re.compile(r"\S*(\^|_\d|\()\S*")
-_CODE = re.compile(r"s0\d\w+=\w+|[^\s]*[\d=<>^][^\s]*|\b[AR]REF\b.*|\b(BECK|ASD|NIC4|W1R1)\w*")
+_CODE = re.compile(
+    r"s0\d\w+=\w+|\b[A-Z]{2,6}\d[^\s]*|\b[AR]REF\b.*|\b(BECK|ASD|NIC4|W1R1)\w*|(?<=\s)\d+$"
+)
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Material:
     ----------
     name : str
         The mineral in lower case, minerals of a mixture joined by " + ", a cover's family, or the
-        title without sample codes. Covers titled in one or two plain words keep their title.
+        title without sample codes. Covers titled in one or two words keep their title.
     family : str
         What `name` is not told from by reflectance; `name` itself where nothing is known.
     kind : {"mineral", "mixture", "cover", "other"}
@@ -70,10 +72,12 @@ def material_of(title: str) -> Material:
         return Material(text if len(names) > 1 else f"{text} mixture", text, "mixture", sample)
     if first:
         return Material(first[0], _FAMILY.get(first[0], first[0]), "mineral", sample)
-    name = " ".join(_CODE.sub(" ", plain.replace("_", " ")).split()).strip(" ,;()") or plain
+    name = plain
+    if _CODE.search(plain):
+        name = " ".join(_CODE.sub(" ", plain).replace("_", " ").split()).strip(" ,;()") or plain
     for family, pattern in _KINDS:
         if pattern.search(low.replace("_", " ")):
-            kept = name if name == plain and _SHORT_NAME.fullmatch(plain) else family
+            kept = name if name == plain and _OWN_NAME.fullmatch(plain) else family
             return Material(kept, family, "cover", sample)
     return Material(name, name.lower(), "other", sample)
 
