@@ -24,14 +24,18 @@ _HOME = {
     "run": "unmix.pipeline",
 }
 
+_PACKAGES = ("features", "identify")  # reached as unmix.identify.identify, loaded when asked for
+
 __all__ = [*_HOME, "__version__"]
 
 
 def __getattr__(name: str) -> Any:
     if name in _HOME:
         return getattr(import_module(_HOME[name]), name)
+    if name in _PACKAGES:
+        return import_module(f"unmix.{name}")
     raise AttributeError(f"module 'unmix' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOME])
+    return sorted([*globals(), *_HOME, *_PACKAGES])
