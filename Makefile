@@ -2,10 +2,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench clean
+.PHONY: demo granule test lint bench clean
 
 demo: .venv/.installed
 	$(BIN)/unmix demo -o demo --overwrite
+
+granule: .venv/.installed
+	$(BIN)/python examples/gf5.py -o granule
 
 test: .venv/.tested
 	find src -name "*.nb[ic]" -delete  # compiled kernels do not notice a change in another file
@@ -26,4 +29,4 @@ lint: .venv/.tested
 	touch $@
 
 clean:
-	rm -rf .venv demo
+	rm -rf .venv demo granule

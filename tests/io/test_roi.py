@@ -302,3 +302,24 @@ def test_shapefiles_with_their_companions(tmp_path):
 
 def test_region_counts_its_pixels():
     assert len(Region("a", np.array([1, 2]), np.array([3, 4]))) == 2
+
+
+def test_a_swath_is_reached_through_its_map_grid(tmp_path):
+    from unmix.ortho import from_glt
+
+    row, col = np.mgrid[0:ROWS, 0:COLS]
+    glt = np.where(col[None] < 35, np.stack([COLS - col, row + 1]), 0)  # mirrored, with a margin
+    ortho = from_glt(glt[0], glt[1], (ROWS, COLS), crs_wkt(UTM), UPRIGHT, "x.nc")
+    swath = xr.DataArray(
+        np.zeros((ROWS, COLS, 2)),
+        {"line": ("y", np.arange(ROWS)), "sample": ("x", np.arange(COLS))},
+        ("y", "x", "band"),
+        attrs={"swath": ortho},
+    )
+    path = geojson(tmp_path / "r.json", [on_map(box(3, 5, 8, 9))], [{"class": "a"}])
+    assert pixels(read_regions(path, swath)[0]) == {
+        (r, COLS - 1 - c) for r in range(5, 9) for c in range(3, 8)
+    }
+    path = geojson(tmp_path / "s.json", [on_map(box(37, 5, 39, 9))], [{"class": "a"}])
+    with pytest.raises(InputError, match="'a' lies outside the scene"):
+        read_regions(path, swath)
