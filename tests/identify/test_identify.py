@@ -165,6 +165,29 @@ def test_few_bands_no_bands_and_entries_elsewhere(library):
     assert found[0].candidates == () and "no library spectrum" in found[0].verdict
 
 
+@pytest.mark.parametrize(
+    ("spectrum", "wavelength"),
+    [
+        (np.full(3, 0.3), np.array([550.0, 9000.0, 9100.0])),
+        (np.full(50, 0.3), np.full(50, 800.0)),
+        (np.full(50, 0.3), np.full(50, np.nan)),
+        (np.full(285, -0.3), EMIT),
+        (np.where(np.arange(285) % 2, 0.3, 0.0), EMIT),
+        (np.where(np.arange(285) == 5, 0.3, np.nan), EMIT),
+    ],
+)
+def test_odd_endmembers_get_an_answer(library, spectrum, wavelength):
+    found = identify(Endmembers(spectrum[None], wavelength), library)
+    assert found[0].match == "" and found[0].verdict.startswith("no convincing match")
+
+
+@pytest.mark.parametrize("unit", [1e-12, 1e4])
+def test_any_unit_will_do(library, unit):
+    members = taken(library, TITLES.values())
+    other = replace(members, spectra=unit * members.spectra)
+    assert [one.match for one in identify(other, library)] == list(TITLES)
+
+
 def test_without_wavelengths_there_is_one_line(library):
     bare = Endmembers(np.full((2, 30), 0.3))
     with pytest.raises(InputError, match="endmembers: no wavelengths"):

@@ -41,6 +41,7 @@ WINDOWS: tuple[tuple[float, float, float, float], ...] = (
 _EDGE = 3.0  # nm a band may lie outside an end
 _FEWEST = 4  # bands of a window
 _DARKEST = 0.03  # of the spectrum's median: values below it are noise to a logarithm
+_LEAST = 1e-300  # of which there is a logarithm
 _SHARPEST = 12.0  # nm; a library's sampling says no more about its resolution than this
 
 
@@ -62,15 +63,18 @@ def on_bands(library: Endmembers, wavelength: Array, fwhm: Array | None) -> Arra
         own = np.full(len(library.wavelength), _SHARPEST)
         own[order] = np.clip(np.gradient(x), 0.0, _SHARPEST) if len(x) > 1 else _SHARPEST
         library = replace(library, fwhm=own)
-    width = np.gradient(wavelength) if fwhm is None else fwhm
-    return values_on(library, wavelength, np.clip(np.nan_to_num(width), 0.0, None))
+    width = np.clip(np.gradient(wavelength), 0.0, None)
+    if fwhm is not None:
+        with np.errstate(invalid="ignore"):
+            width = np.where(np.isfinite(fwhm) & (fwhm > 0), fwhm, width)
+    return values_on(library, wavelength, width)
 
 
 def windows_of(spectra: Array, wavelength: Array) -> list[Window]:
     """The windows that the bands cover, with the spectra's log quotients in each."""
     with np.errstate(invalid="ignore"):
         dark = _DARKEST * np.nanmedian(spectra, axis=1, keepdims=True)
-        logs = np.log(np.maximum(spectra, np.maximum(dark, 1e-6)))
+        logs = np.log(np.maximum(spectra, np.maximum(dark, _LEAST)))
     logs[~np.isfinite(spectra)] = np.nan
     found = []
     for a, b, c, d in WINDOWS:
@@ -95,7 +99,7 @@ def noise_of(spectra: Array) -> Array:
     np.True_
     """
     dark = _DARKEST * np.median(spectra, axis=1, keepdims=True)
-    bends = np.diff(np.log(np.maximum(spectra, np.maximum(dark, 1e-6))), n=2, axis=1)
+    bends = np.diff(np.log(np.maximum(spectra, np.maximum(dark, _LEAST))), n=2, axis=1)
     if bends.shape[1] < 3:
         return np.zeros(len(spectra))
     return np.median(np.abs(bends), axis=1) / 0.6745 / np.sqrt(6.0)

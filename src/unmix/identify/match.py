@@ -100,7 +100,7 @@ def _entries(endmembers: Endmembers, library: Endmembers) -> tuple[NDArray[np.bo
         shared = np.asarray((own >= low) & (own <= high))
     entries = np.full((len(library), len(own)), np.nan)
     order, x = sorted_bands(own, shared)
-    if len(order):
+    if len(order) >= FEWEST_BANDS:
         fwhm = None if endmembers.fwhm is None else np.asarray(endmembers.fwhm, np.float64)[order]
         entries[:, order] = on_bands(library, x, fwhm)
     return shared, entries

@@ -99,12 +99,12 @@ def score_shape(spectra: Array, entries: Array) -> tuple[Array, Array]:
     """
     has = np.isfinite(entries)
     enough = has.mean(axis=1) >= _COVERED
-    least = 1e-4 * np.nanmedian(np.abs(spectra), axis=1, keepdims=True) + 1e-12
+    least = 1e-4 * np.nanmedian(np.abs(spectra), axis=1, keepdims=True) + 1e-300
     q = np.maximum(spectra, least)
     e = np.where(has, np.maximum(np.nan_to_num(entries), 1e-6), 0.0)
     mask = has.T.astype(float)
     norm = np.sqrt((q * q) @ mask * (e * e).sum(axis=1))
-    angle = np.arccos(np.clip(q @ e.T / np.maximum(norm, 1e-30), -1, 1))
+    angle = np.arccos(np.clip(q @ e.T / np.maximum(norm, 1e-300), -1, 1))
     sid = _divergence(q, e, mask, has)
     return np.where(enough, angle, np.nan), np.where(enough, sid, np.nan)
 
