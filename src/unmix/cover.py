@@ -17,7 +17,7 @@ from unmix.checks import InputError
 from unmix.prepare.land import ndvi_of_spectra
 from unmix.types import Endmembers, Unmixing
 
-__all__ = ["LEAST", "among_the_rest", "covering", "with_rest"]
+__all__ = ["LEAST", "among_the_rest", "check_cover", "covering", "with_rest"]
 
 LEAST = 0.2
 """Share of the pixel that has to be seen for its composition to be told."""
@@ -60,6 +60,14 @@ def covering(endmembers: Endmembers, text: str) -> NDArray[np.bool_]:
     if out.all():
         raise InputError("cover: every member belongs to it; leave one that does not")
     return out
+
+
+def check_cover(text: str, given: Endmembers | None, n_endmembers: int | None) -> None:
+    """`InputError` before the work, as far as the members' names are known by then."""
+    if not text.replace(",", "").strip():
+        raise InputError("cover: names no member; give names with commas, or vegetation")
+    if given is not None and n_endmembers in (None, len(given)):
+        covering(given, text)
 
 
 def among_the_rest(

@@ -257,7 +257,16 @@ def test_bad_envi_text(tmp_path, old, new, message):
 
 @pytest.mark.parametrize(
     "text",
-    ["soil=5:2,3:4", "soil=0:2,3:3", "soil=1:2", "a=1:2,3:4;x", "a=50:60,1:2", "a=0:9,0:999999999"],
+    [
+        "",
+        " ",
+        "soil=5:2,3:4",
+        "soil=0:2,3:3",
+        "soil=1:2",
+        "a=1:2,3:4;x",
+        "a=50:60,1:2",
+        "a=0:9,0:999999999",
+    ],
 )
 def test_bad_windows(text):
     with pytest.raises(InputError, match=r"^roi: "):

@@ -79,6 +79,7 @@ def test_masks_of_the_product():
         ("clouds>1", "has no meaning; write clouds"),
         ("vegetation>x", "cannot read"),
         ("vegetation=0.4", "cannot read"),
+        (" ,", "names nothing"),
     ],
 )
 def test_what_cannot_be_read(text, message):
@@ -156,6 +157,8 @@ def test_a_cover_is_named_or_found():
         covering(Endmembers(KINDS[[0, 2]], NM), "vegetation")
     with pytest.raises(InputError, match="no member is called"):
         run(scene(), endmembers=E, method="vca-fcls", cover="grass")
+    with pytest.raises(InputError, match="names no member"):
+        run(scene(), 2, method="vca-fcls", cover="")
 
 
 def test_a_cover_that_was_not_found_is_a_warning():

@@ -92,6 +92,8 @@ def read_regions(
     """
     shape = (scene.sizes["y"], scene.sizes["x"])
     text = str(source)
+    if not text.strip():
+        raise InputError("roi: is empty; give a file or windows such as soil=10:20,30:40")
     if isinstance(source, str) and "=" in text and not _exists(text):
         found = _windows(text)
         name = "roi"

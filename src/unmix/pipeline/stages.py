@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from unmix.checks import check_option
-from unmix.cover import covering, with_rest
+from unmix.cover import check_cover, with_rest
 from unmix.pipeline import assemble, decide
 from unmix.pipeline.given import as_given, names_with
 from unmix.pipeline.naming import library_of, named
@@ -141,8 +141,8 @@ def run(
             scene, endmembers=endmembers, roi=roi, roi_field=roi_field, mask=mask,
             leave_out=leave_out, seed=seed, options=preparation,
         )  # fmt: skip
-    if cover is not None and ready.given is not None and n_endmembers in (None, len(ready.given)):
-        covering(ready.given, cover)  # before the work: all names are known
+    if cover is not None:
+        check_cover(cover, ready.given, n_endmembers)
     estimator, decisions = fit(
         ready, stage, n_endmembers=n_endmembers, method=method, scale=scale, seed=seed,
         device=device, parameters=parameters, pretrain=pretrain,

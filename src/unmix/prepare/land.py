@@ -108,7 +108,10 @@ def land_masks(scene: xr.DataArray, text: str) -> tuple[LeftOut, ...]:
 
 def _terms(text: str) -> Iterator[tuple[str, str, float | None]]:
     """Name, sign and threshold of each term."""
-    for term in filter(None, (part.strip().lower() for part in text.split(","))):
+    terms = [part.strip().lower() for part in text.split(",") if part.strip()]
+    if not terms:
+        raise InputError(f"leave-out: names nothing; give {', '.join(KINDS)}, with commas")
+    for term in terms:
         match = _TERM.fullmatch(term)
         name = match[1] if match else ""
         if match is None or name not in KINDS:
