@@ -17,9 +17,10 @@ from rasterio.warp import transform
 from unmix import run as unmix_run
 from unmix.checks import InputError
 from unmix.evaluate import evaluate
+from unmix.ground import square_degree
 from unmix.ortho import from_glt, from_lonlat
 from unmix.output import load, save
-from unmix.report.facts import pixel_area, square_degree
+from unmix.report.facts import pixel_area
 from unmix.scene import open_scene, swath_of
 from unmix.simulate.products.emit import turned_swath, write
 

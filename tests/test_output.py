@@ -22,7 +22,7 @@ from rasterio.crs import CRS
 from unmix.checks import InputError
 from unmix.io.library import read_endmembers
 from unmix.output import check_out, georeferencing, load, save
-from unmix.output.place import FILES, LAND, OPTIONAL, SWATH
+from unmix.output.place import COMPOSITES, FEATURES, FILES, LAND, MAPS, OPTIONAL, SWATH
 from unmix.output.tables import json_safe
 from unmix.types import Endmembers, Unmixing
 
@@ -30,6 +30,9 @@ ROTATED = Affine.translation(4.5e5, 5.2e6) @ Affine.rotation(33.0) @ Affine.scal
 NAMES = ("Tree, wet", "=1+1", '<script>alert("x")</script> {é}')
 DATA = ["abundances.tif", "residual.tif", "endmembers.csv", "endmembers.sli", "endmembers.hdr"]
 DATA += ["uncertainty.tif", "endmembers_spread.csv", "false_colour.tif", "quicklook.png"]
+DATA += [*MAPS, *COMPOSITES]
+ASKED = {*SWATH, *LAND, *FEATURES}
+"""Files that `make` gives no reason for."""
 
 
 def make(
@@ -85,8 +88,13 @@ def written(tmp_path_factory):
     return out
 
 
+def layers(folder: Path) -> set[str]:
+    """Files without the styles and names beside them."""
+    return {p.name for p in folder.iterdir() if not p.name.endswith((".qml", ".aux.xml"))}
+
+
 def test_writes_exactly_the_promised_files(written):
-    assert {p.name for p in written.iterdir()} == FILES - set(SWATH) - set(LAND)
+    assert layers(written) == FILES - ASKED
     assert [p.name for p in written.parent.iterdir()] == ["OUT"]
     assert written.stat().st_mode & 0o777 == 0o777 & ~_umask()
 
@@ -161,7 +169,7 @@ def test_uncertainty_is_a_cloud_optimized_geotiff_like_abundances(tmp_path):
 def test_what_is_not_known_has_no_file(tmp_path):
     out = save(make(), tmp_path / "OUT")
     assert save(make(sure=False), out, overwrite=True) == out
-    assert {p.name for p in out.iterdir()} == FILES - set(OPTIONAL) - set(SWATH) - set(LAND)
+    assert layers(out) == FILES - set(OPTIONAL) - ASKED
     back = load(out)
     assert back.uncertainty is None and back.endmembers.spread is None
 
@@ -278,7 +286,7 @@ def test_an_existing_result_needs_overwrite(tmp_path):
     assert check_out(out, overwrite=True) == out
     save(make((3, 4)), out, overwrite=True)
     assert load(out).abundances.shape == (3, 4, 3)
-    assert {p.name for p in out.iterdir()} == FILES - set(SWATH) - set(LAND)
+    assert layers(out) == FILES - ASKED
     assert [p.name for p in tmp_path.iterdir()] == ["OUT"]
 
 

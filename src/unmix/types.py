@@ -125,6 +125,9 @@ class Unmixing:
         ``provenance["pixels"]["by"]``, counted from 1.
     rest : xarray.DataArray, dims (y, x, member), optional
         Abundances among the members that cover nothing (`unmix.cover`); NaN where little is seen.
+    features : xarray.DataArray, dims (y, x, quantity), optional
+        Absorption features (`unmix.features`): of each the depth, the centre in nm, and a mask,
+        1 where it is deep enough to have a centre; None where the bands cover none.
     """
 
     abundances: xr.DataArray
@@ -135,6 +138,7 @@ class Unmixing:
     uncertainty: xr.DataArray | None = None
     left_out: xr.DataArray | None = None
     rest: xr.DataArray | None = None
+    features: xr.DataArray | None = None
 
     def save(self, out: str | Path, *, overwrite: bool = False) -> Path:
         """Write the result folder (GeoTIFFs, CSV, spectral library, manifest, report).

@@ -30,6 +30,7 @@ from unmix.cli.common import (
     progress,
     read_mask,
 )
+from unmix.cli.geology import AnomalyArea, AnomalyThreshold, Features, Ternary
 from unmix.cli.radiometry import Radiometry, ToReflectance, open_reflectance
 
 if TYPE_CHECKING:
@@ -110,6 +111,10 @@ def run(
     pretrain: Pretrain = None,
     identify: Identify = True,
     library: Library = None,
+    features: Features = True,
+    anomaly_threshold: AnomalyThreshold = None,
+    anomaly_area: AnomalyArea = None,
+    ternary: Ternary = None,
     drop_bands: DropBands = None,
     water_windows: WaterWindows = None,
     smooth: Smooth = 0.0,
@@ -142,6 +147,10 @@ def run(
             cover=cover,
             pretrain=pretrain,
             identify=library_option(identify, library),
+            features=features,
+            anomaly_threshold=anomaly_threshold,
+            anomaly_area=anomaly_area,
+            ternary=ternary,
             seed=seed,
             device=device,
             preparation=preparation_options(drop_bands, water_windows, smooth, reflectance_scale),

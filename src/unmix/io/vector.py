@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from unmix.checks import InputError
 from unmix.io.files import read_head
@@ -190,8 +191,8 @@ def _from_ogr(path: Path) -> tuple[list[Any], dict[str, list[Any]], str | None]:
 def write_polygons(
     path: str | Path,
     polygons: Sequence[Any],
-    fields: Mapping[str, Sequence[Any]],
-    crs: str,
+    fields: Mapping[str, Sequence[Any] | NDArray[Any]],
+    crs: str | None,
 ) -> Path:
     """Write polygons as .gpkg or .geojson, under a temporary name until complete.
 
@@ -202,8 +203,8 @@ def write_polygons(
     path : path-like
     polygons : sequence of shapely Polygon or MultiPolygon
     fields : mapping of str to sequence
-        Text or numbers, a value a polygon.
-    crs : str
+        Text or numbers, a value a polygon; arrays keep their type.
+    crs : str, optional
         EPSG code or WKT.
     """
     import shapely
@@ -211,15 +212,16 @@ def write_polygons(
 
     path = Path(path)
     part = path.with_name(f".{os.getpid()}.{path.name}")
-    columns = [np.array(list(values), dtype=_dtype(values)) for values in fields.values()]
+    columns = [np.array(values, dtype=_dtype(values)) for values in fields.values()]
+    simple = len(polygons) and all(p.geom_type == "Polygon" for p in polygons)
     try:
         set_gdal_config_options({"OGR_CURRENT_DATE": "2000-01-01T00:00:00.000Z"})
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             raw.write(
                 part, np.array([shapely.to_wkb(p) for p in polygons], object), columns,
-                list(fields), geometry_type="Polygon", crs=crs, driver=_DRIVER[path.suffix.lower()],
-                layer=path.stem,
+                list(fields), geometry_type="Polygon" if simple else "MultiPolygon", crs=crs,
+                driver=_DRIVER[path.suffix.lower()], layer=path.stem,
             )  # fmt: skip
         part.replace(path)
     finally:
@@ -228,5 +230,7 @@ def write_polygons(
     return path
 
 
-def _dtype(values: Sequence[Any]) -> Any:
+def _dtype(values: Sequence[Any] | NDArray[Any]) -> Any:
+    if isinstance(values, np.ndarray):
+        return values.dtype
     return object if any(isinstance(value, str) for value in values) else None

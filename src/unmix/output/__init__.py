@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from unmix.checks import InputError
+from unmix.output.features import read_features
 from unmix.output.land import read_land, write_land
 from unmix.output.ortho import on_grid, read_lookup, write_lookup
 from unmix.output.place import REQUIRED, check_out
@@ -105,14 +106,18 @@ def load(out: str | Path) -> Unmixing:
         abundances.attrs["lookup"] = lookup
     residual = read_maps(folder / "residual.tif", "quantity", tuple(QUANTITIES))
     uncertainty = read_uncertainty(folder / "uncertainty.tif", endmembers.names)
-    for name, maps in (("residual", residual), ("uncertainty", uncertainty)):
+    features = read_features(folder / "features.tif")
+    others = {"residual": residual, "uncertainty": uncertainty, "features": features}
+    for name, maps in others.items():
         if maps is not None and maps.shape[:2] != abundances.shape[:2]:
             raise InputError(
                 f"out: {folder}: {name}.tif and abundances.tif differ in size; run anew"
             )
     endmembers = read_spread(folder / "endmembers_spread.csv", endmembers)
     rgb = read_rgb(folder / "false_colour.tif")
-    found = Unmixing(abundances, endmembers, residual, manifest, rgb, uncertainty)
+    found = Unmixing(
+        abundances, endmembers, residual, manifest, rgb, uncertainty, features=features
+    )
     return read_land(folder, found)
 
 
@@ -136,6 +141,7 @@ def _portable(result: Unmixing) -> Unmixing:
 
 
 def _write_all(result: Unmixing, folder: Path) -> None:
+    from unmix.output.mineral_map import write_mineral_map
     from unmix.plot import overview, save_png
     from unmix.report import write_report
 
@@ -150,6 +156,7 @@ def _write_all(result: Unmixing, folder: Path) -> None:
     if result.uncertainty is not None:
         write_uncertainty(result.uncertainty, names, folder / "uncertainty.tif")
     write_land(result, folder)
+    about = write_mineral_map(result, folder)
     if result.rgb is not None:
         bands, view = ["red", "green", "blue", "alpha"], to_rgba(result.rgb)
         transform = transform and coarser(transform, result.abundances.shape, view.shape[1:])
@@ -160,7 +167,7 @@ def _write_all(result: Unmixing, folder: Path) -> None:
     write_library(result.endmembers, folder / "endmembers.sli")
     save_png(overview(result), folder / "quicklook.png")
     write_report(result, folder / "report.html")
-    write_manifest(result, folder / "manifest.json")
+    write_manifest(result, folder / "manifest.json", about)
 
 
 def _swap(new: Path, out: Path) -> None:

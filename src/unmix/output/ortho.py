@@ -55,6 +55,7 @@ def on_grid(result: Unmixing) -> Unmixing:
         uncertainty=None if sure is None else gridded(sure),
         left_out=None if result.left_out is None else gridded(result.left_out),
         rest=None if result.rest is None else gridded(result.rest),
+        features=None if result.features is None else gridded(result.features),
         rgb=None if result.rgb is None else ortho.apply(result.rgb),
         provenance={**result.provenance, "grid": about | {"how": HOW}},
     )

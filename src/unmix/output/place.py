@@ -8,20 +8,27 @@ from pathlib import Path
 
 from unmix.checks import InputError
 
-__all__ = ["OPTIONAL", "REQUIRED", "SWATH", "check_out"]
+__all__ = ["COMPOSITES", "FEATURES", "LAND", "MAPS", "OPTIONAL", "REQUIRED", "SWATH", "check_out"]
 
 REQUIRED = ("manifest.json", "abundances.tif", "residual.tif", "endmembers.csv")
 OPTIONAL = ("uncertainty.tif", "endmembers_spread.csv")  # where the method knows them
 SWATH = ("glt.tif",)  # where the scene is a swath
 LAND = ("left_out.tif", "abundances_rest.tif")  # where they were asked for
+MAPS = ("classes.tif", "confidence.tif", "anomalies.gpkg")
+COMPOSITES = ("ternary.tif",)  # where there are three members
+FEATURES = ("features.tif",)  # where the bands cover some
 FILES = {
     *REQUIRED,
     *OPTIONAL,
     *SWATH,
     *LAND,
+    *MAPS,
+    *COMPOSITES,
+    *FEATURES,
     *("endmembers.sli", "endmembers.hdr", "false_colour.tif", "quicklook.png", "report.html"),
 }
-SIDECARS = (".aux.xml", ".ovr", ".msk", ".qml", ".qmd")  # what map software leaves beside a raster
+SIDECARS = (".aux.xml", ".ovr", ".msk", ".qml", ".qmd", ".gpkg-wal", ".gpkg-shm")
+"""What map software leaves beside a layer; names and styles of ours, too."""
 
 
 def check_out(out: str | Path, overwrite: bool = False) -> Path:

@@ -7,7 +7,7 @@ import logging
 import math
 import shutil
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,8 +68,15 @@ def write_tiff(
     names: Sequence[str],
     crs: CRS | None,
     transform: Affine | None,
+    *,
+    palette: Mapping[int, tuple[int, int, int, int]] | None = None,
+    tags: Mapping[str, str] | None = None,
 ) -> None:
-    """Cloud Optimized GeoTIFF of `values` (band, y, x), read back to prove it is on the disk."""
+    """Cloud Optimized GeoTIFF of `values` (band, y, x), read back to prove it is on the disk.
+
+    Bytes are a picture whose bands are `names` of colours, or classes with the colours of a
+    `palette`, 0 being no data.
+    """
     import rasterio
     from rasterio._err import CPLE_BaseError
     from rasterio.enums import ColorInterp
@@ -79,14 +86,19 @@ def write_tiff(
     (count, height, width), dtype = values.shape, values.dtype.name
     options |= {"count": count, "height": height, "width": width, "dtype": dtype}
     options |= {"crs": crs, "transform": transform, "compress": "DEFLATE", "blocksize": 256}
-    picture = dtype == "uint8"
+    picture = dtype == "uint8" and palette is None
     resampling = "AVERAGE" if real or picture else "NEAREST"  # a mean of pixel numbers is none
+    if palette is not None:
+        options["nodata"], resampling = 0, "MODE"
     options |= {"overview_resampling": resampling, "bigtiff": "IF_SAFER"}
     try:
         with _no_georeference_warning():
             with rasterio.open(path, "w", driver="COG", **options) as raster:
                 raster.write(values)
                 raster.descriptions = tuple(names)
+                raster.update_tags(**(tags or {}))
+                if palette is not None:
+                    raster.write_colormap(1, dict(palette))
                 if picture:
                     raster.colorinterp = [ColorInterp[n] for n in names]
             with rasterio.open(path) as raster:
@@ -149,6 +161,18 @@ def read_tiff(path: Path) -> tuple[NDArray[Any], dict[str, str]]:
     if not transform.is_identity:
         where["GeoTransform"] = " ".join(repr(float(v)) for v in transform.to_gdal())
     return values, where
+
+
+def read_descriptions(path: Path) -> list[str]:
+    """Names of the bands, empty where they have none."""
+    import rasterio
+    from rasterio.errors import RasterioError
+
+    try:
+        with _no_georeference_warning(), rasterio.open(path) as raster:
+            return [name or "" for name in raster.descriptions]
+    except (RasterioError, OSError) as error:
+        raise InputError(f"out: {path} cannot be read ({error}); run anew") from None
 
 
 def read_rgb(path: Path) -> NDArray[np.float32] | None:

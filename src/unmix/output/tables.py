@@ -19,6 +19,7 @@ from unmix.checks import InputError
 from unmix.types import Endmembers, Unmixing
 
 FORMAT = 1  # of the folder; goes up when an older reader could no longer read it
+DATA = (".tif", ".gpkg", ".csv", ".sli", ".hdr")  # what the manifest lists with its hash
 MISSING = -9999.0  # a band without a value, in the spectral library
 
 
@@ -117,16 +118,18 @@ def write_library(endmembers: Endmembers, path: Path) -> None:
     path.with_suffix(".hdr").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def write_manifest(result: Unmixing, path: Path) -> None:
+def write_manifest(result: Unmixing, path: Path, about: Mapping[str, Any] | None = None) -> None:
     """The provenance as it is, plus `output`: what the other files cannot say about themselves.
 
-    `output.files` has name, size and SHA-256 of the maps and spectra that lie beside `path`.
+    `output.files` has name, size and SHA-256 of the maps and spectra that lie beside `path`;
+    `about` is what else is to be said of them.
     """
     endmembers = result.endmembers
     output = {"format": FORMAT, "names": endmembers.names, "source": endmembers.source}
     output |= {"dtype": endmembers.spectra.dtype.name, "fwhm": endmembers.fwhm}
     if endmembers.wavelength is not None:
         output["wavelength_dtype"] = endmembers.wavelength.dtype.name
+    output |= about or {}
     output["files"] = _data_files(path.parent)
     manifest = {**result.provenance, "output": output}
     text = json.dumps(json_safe(manifest), indent=1, ensure_ascii=False, allow_nan=False)
@@ -136,7 +139,7 @@ def write_manifest(result: Unmixing, path: Path) -> None:
 def _data_files(folder: Path) -> list[dict[str, Any]]:
     from unmix.pipeline.provenance import hash_files
 
-    data = sorted(p for p in folder.iterdir() if p.suffix in (".tif", ".csv", ".sli", ".hdr"))
+    data = sorted(p for p in folder.iterdir() if p.suffix in DATA)
     return [entry | {"path": Path(entry["path"]).name} for entry in hash_files(data)]
 
 

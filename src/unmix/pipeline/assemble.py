@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unmix.pipeline.features import labels, stacked
 from unmix.pipeline.outside import NO_DATA, reasons
 from unmix.pipeline.provenance import hash_files
 from unmix.pipeline.ready import Ready, band_values
@@ -15,6 +16,7 @@ from unmix.types import STATISTICS, Endmembers, Unmixing
 if TYPE_CHECKING:
     import xarray as xr
 
+    from unmix.features import FeatureMaps
     from unmix.methods.base import Unmixer
 
 __all__ = ["assemble", "convergence", "describe", "member_spectra", "record", "residuals"]
@@ -142,11 +144,13 @@ def assemble(
     endmembers: Endmembers,
     provenance: dict[str, Any],
     uncertainty: Pixels | None = None,
+    features: FeatureMaps | None = None,
 ) -> Unmixing:
     """Maps on the scene's grid with the endmembers and the record.
 
-    `A` and `residual` are (valid pixel, ...), `uncertainty` (valid pixel, member, statistic). Maps
-    of a scene in swath geometry stay in the swath and carry their grid, `attrs["swath"]`.
+    `A`, `residual` and what is in `features` are (valid pixel, ...), `uncertainty` (valid pixel,
+    member, statistic). Maps of a scene in swath geometry stay in the swath and carry their grid,
+    `attrs["swath"]`.
     """
     import xarray as xr
 
@@ -170,6 +174,9 @@ def assemble(
     member, sure = list(endmembers.names), None
     if uncertainty is not None:
         sure = on_grid(uncertainty, member=member, quantity=list(STATISTICS))
+    shown = None
+    if features is not None:
+        shown = on_grid(stacked(features), quantity=labels(features.names))
     seen = np.where(valid[..., None], ready.cube, np.float32(np.nan))
     return Unmixing(
         on_grid(A, member=member),
@@ -179,4 +186,5 @@ def assemble(
         false_colour(seen, band_values(ready.scene, "wavelength")),
         sure,
         why,
+        features=shown,
     )

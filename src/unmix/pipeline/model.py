@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from unmix.checks import InputError
 from unmix.extract.reduce import sample_rows
+from unmix.geology.settings import with_settings
 from unmix.pipeline import assemble, decide
 from unmix.pipeline.checkpoint import check_free, load_model, model_info, save_model
 from unmix.pipeline.ready import Ready, as_scene, band_values, make_ready, prepared_with
@@ -129,6 +130,7 @@ def apply_model(
     }
     names = tuple(card["names"] or ())
     result = solve(ready, estimator, decisions, stage, seed=estimator.seed, names=names)
+    result = with_settings(result, None, None, None)
     found = [*result.provenance["warnings"], *_farther(card, result, finetune)]
     return replace(result, provenance={**result.provenance, "warnings": found})
 

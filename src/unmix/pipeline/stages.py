@@ -14,7 +14,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from unmix.checks import check_option
 from unmix.cover import check_cover, with_rest
+from unmix.geology.anomalies import check_anomalies
+from unmix.geology.materials import check_ternary
+from unmix.geology.settings import with_settings
 from unmix.pipeline import assemble, decide
+from unmix.pipeline.features import features_of
 from unmix.pipeline.given import as_given, names_with
 from unmix.pipeline.naming import library_of, named
 from unmix.pipeline.provenance import code
@@ -70,6 +74,10 @@ def run(
     cover: str | None = None,
     pretrain: str | None = None,
     identify: bool | Endmembers | str | Path = True,
+    features: bool = True,
+    anomaly_threshold: float | None = None,
+    anomaly_area: float | None = None,
+    ternary: str | None = None,
     seed: int = 0,
     device: str = "auto",
     preparation: Mapping[str, Any] | None = None,
@@ -109,6 +117,15 @@ def run(
         fine-tuned on the scene; see `unmix.pipeline.workflow`.
     identify : bool, Endmembers or path-like
         Name the endmembers that were not given by the shipped library, or by the one given here.
+    features : bool
+        Map absorption features, where the bands cover some.
+    anomaly_threshold : float, optional
+        Abundance above which a material makes an anomaly; each material's from the scene if left
+        out, see `unmix.geology.anomalies`.
+    anomaly_area : float, optional
+        Smallest area of an anomaly in m² (pixels where the scene has no ground area); 4 pixels.
+    ternary : str, optional
+        Names of the three members of the ternary composite, with commas.
     seed : int
     device : {"auto", "cpu", "cuda"}
         For the networks.
@@ -135,6 +152,7 @@ def run(
     >>> result.abundances.shape
     (40, 50, 3)
     """
+    check_anomalies(anomaly_threshold, anomaly_area)
     stage, library = Stages(progress), library_of(identify)
     with stage("prepare"):
         ready = make_ready(
@@ -143,12 +161,16 @@ def run(
         )  # fmt: skip
     if cover is not None:
         check_cover(cover, ready.given, n_endmembers)
+    check_ternary(ternary, ready.given, n_endmembers)
     estimator, decisions = fit(
         ready, stage, n_endmembers=n_endmembers, method=method, scale=scale, seed=seed,
         device=device, parameters=parameters, pretrain=pretrain,
     )  # fmt: skip
-    result = solve(ready, estimator, decisions, stage, seed=seed, library=library)
-    return result if cover is None else with_rest(result, cover)
+    result = solve(
+        ready, estimator, decisions, stage, seed=seed, library=library, features=features
+    )
+    result = result if cover is None else with_rest(result, cover)
+    return with_settings(result, anomaly_threshold, anomaly_area, ternary)
 
 
 def fit(
@@ -199,6 +221,7 @@ def solve(
     seed: int,
     names: tuple[str, ...] = (),
     library: Endmembers | None = None,
+    features: bool = True,
 ) -> Unmixing:
     """Abundances by a fitted method, their residuals, and the record of it all."""
     mode = decisions["scale"]["mode"]
@@ -227,6 +250,10 @@ def solve(
     if library is not None:
         with stage("identify"):
             endmembers, identification = named(endmembers, library, n_given)
+    maps = None
+    if features:
+        with stage("features"):
+            maps = features_of(ready, denoise=estimator.halo > 0, seed=seed)
     provenance = {
         **code(seed),
         **decisions,
@@ -238,7 +265,7 @@ def solve(
         "timings": stage.timings,
         "warnings": [*ready.warnings, *map(str, getattr(estimator, "warnings_", ()))],
     }
-    return assemble.assemble(ready, A, residual, endmembers, provenance, uncertainty)
+    return assemble.assemble(ready, A, residual, endmembers, provenance, uncertainty, maps)
 
 
 def _abundances(ready: Ready, estimator: Unmixer) -> tuple[Pixels, Pixels | None]:

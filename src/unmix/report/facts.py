@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unmix import ground
 from unmix.ortho import Ortho
 from unmix.output.rasters import georeferencing
 from unmix.plot import member_colour
@@ -160,35 +161,8 @@ def materials(result: Unmixing) -> list[dict[str, Any]]:
 
 
 def pixel_area(result: Unmixing) -> float | None:
-    """Ground area of a pixel in m²; None where it is not known.
-
-    In degrees, it is that at the middle of the map, on the WGS 84 ellipsoid.
-    """
-    crs, transform = georeferencing(result.abundances)
-    if crs is None or transform is None:
-        return None
-    area = float(abs(transform.determinant))
-    if crs.is_projected:
-        return area * float(crs.linear_units_factor[1]) ** 2
-    rows, columns = result.abundances.shape[:2]
-    _, _, _, d, e, f = transform[:6]
-    latitude = d * columns / 2 + e * rows / 2 + f if crs.is_geographic else math.nan
-    return area * square_degree(latitude) if abs(latitude) < 90 else None
-
-
-def square_degree(latitude: float) -> float:
-    """Area in m² of a degree by a degree at a latitude, on the WGS 84 ellipsoid.
-
-    M N cos φ (π / 180)², with the radii of curvature along the meridian (M) and across it (N).
-
-    >>> round(square_degree(0.0) / 1e6), round(square_degree(60.0) / 1e6)
-    (12309, 6217)
-    """
-    a, e2 = 6_378_137.0, 0.006_694_379_990_14
-    phi = math.radians(latitude)
-    w = 1 - e2 * math.sin(phi) ** 2
-    across, along = a / math.sqrt(w), a * (1 - e2) / w**1.5
-    return along * across * math.cos(phi) * math.radians(1) ** 2
+    """Ground area of a pixel in m²; None where it is not known."""
+    return ground.pixel_area(*georeferencing(result.abundances), result.abundances.shape)
 
 
 def area_unit(result: Unmixing) -> str:

@@ -1,0 +1,57 @@
+"""What a mineral map needs beside abundances: classes, anomalies, composites, features, styles."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from unmix.geology.dominant import LEAST, dominant
+from unmix.output.anomalies import Anomalies, anomalies_of, write_anomalies
+from unmix.output.classes import write_classes
+from unmix.output.composites import write_ternary
+from unmix.output.features import write_features
+from unmix.output.styled import write_styles
+from unmix.types import Unmixing
+
+__all__ = ["write_mineral_map"]
+
+
+def write_mineral_map(result: Unmixing, folder: Path) -> dict[str, Any]:
+    """Write the files, and give what the manifest says of them."""
+    A = np.asarray(result.abundances.values)
+    sd = None if result.uncertainty is None else np.asarray(result.uncertainty.values[..., 0])
+    classes = dominant(A, sd)
+    anomalies = anomalies_of(result)
+    write_classes(result, classes, folder)
+    write_ternary(result, folder / "ternary.tif")
+    write_anomalies(result, anomalies, folder / "anomalies.gpkg")
+    if result.features is not None:
+        write_features(result.features, folder / "features.tif")
+    write_styles(result, folder)
+    seen = int((classes.code > 0).sum())
+    mixed = int((classes.code == len(result.endmembers) + 1).sum())
+    return {
+        "classes": {"least_confidence": LEAST, "sd": "assumed" if sd is None else "posterior",
+                    "pixels": seen, "mixed": mixed},
+        "anomalies": _recorded(result, anomalies),
+    }  # fmt: skip
+
+
+def _recorded(result: Unmixing, found: Anomalies) -> dict[str, Any]:
+    """Thresholds and counts of each material's patches."""
+    return {
+        "threshold": "given" if found.asked else "from the scene",
+        "least_pixels": found.least_pixels,
+        "pixel_m2": found.pixel,
+        "materials": [
+            {
+                "name": result.endmembers.names[p.member],
+                "threshold": p.threshold,
+                "patches": len(p.pixels),
+                "pixels": int(p.pixels.sum()),
+            }
+            for p in found.patches
+        ],
+    }
