@@ -228,7 +228,7 @@ def test_bare_result_has_a_page():
     assert "Unmixed scene" in page.text
     for absent in ("To repeat it", "Training", "How many", "left out, and", "km²", "m²"):
         assert absent not in page.text
-    assert len(page.all("img")) == 3 + 2
+    assert len(page.all("img")) == 3 + 2 + 5  # classes, confidence, composite, legend, anomalies
 
 
 def test_nothing_valid_has_a_page():

@@ -44,11 +44,15 @@ SAME = 1e-5  # the same spectra again
 
 def test_run_writes_what_it_promises(pages, works, scene, truth, tmp_path):
     answer = works("run", scene, "-o", "out", "-k", 3)
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
-        *("abundances.tif", "endmembers.csv", "endmembers.hdr", "endmembers.sli"),
+    written = sorted(p.name for p in (tmp_path / "out").iterdir())
+    assert [name for name in written if not name.endswith(".qml")] == [
+        *("abundances.tif", "anomalies.gpkg", "classes.tif", "classes.tif.aux.xml"),
+        *("confidence.tif", "endmembers.csv", "endmembers.hdr", "endmembers.sli"),
         *("endmembers_spread.csv", "false_colour.tif", "manifest.json", "quicklook.png"),
-        *("report.html", "residual.tif", "uncertainty.tif"),
+        *("report.html", "residual.tif", "ternary.tif", "uncertainty.tif"),
     ]
+    layers = ("abundances", "anomalies", "classes", "confidence", "residual", "uncertainty")
+    assert {f"{layer}.qml" for layer in layers} <= set(written)
     about = manifest(tmp_path / "out")["method"]
     assert (about["name"], about["parameters"]["preset"]) == ("cresdae", "best")
     assert [line.split()[0] for line in answer.out.splitlines()] == [

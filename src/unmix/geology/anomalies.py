@@ -99,7 +99,8 @@ def thresholds(
     middle = np.median(a, axis=0)
     usual = middle + _DEVIATIONS * 1.4826 * np.median(np.abs(a - middle), axis=0)
     if sd is not None:
-        usual = np.maximum(usual, 3 * np.nanmedian(np.asarray(sd)[good][rows], axis=0))
+        known = np.nan_to_num(np.asarray(sd)[good][rows], nan=0.0)
+        usual = np.maximum(usual, 3 * np.median(known, axis=0))
     return np.clip(usual, *_LIMITS).round(3)
 
 

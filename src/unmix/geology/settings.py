@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -58,9 +57,8 @@ def settings_of(result: Unmixing) -> Settings:
         threshold = None
     three: Any = known.get("ternary")
     n = len(result.endmembers)
-    if isinstance(three, list | tuple) and len(three) == 3 and len(set(three)) == 3 and all(
-        isinstance(k, int) and 0 < k <= n for k in three
-    ):  # fmt: skip
+    three = three if isinstance(three, list | tuple) and len(three) == 3 else ()
+    if three and all(type(k) is int and 0 < k <= n for k in three) and len(set(three)) == 3:
         chosen = (three[0] - 1, three[1] - 1, three[2] - 1)
         return Settings(threshold, area, chosen, True)
     return Settings(threshold, area, _three(result, None), about is not None)
@@ -75,4 +73,4 @@ def _three(result: Unmixing, ternary: str | None) -> tuple[int, int, int] | None
 
 def _number(value: Any) -> float | None:
     real = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if real and math.isfinite(value) and value >= 0 else None
+    return float(value) if real and 0 <= value < 1e300 else None

@@ -30,6 +30,7 @@ from unmix.plot import (
 from unmix.plot.curves import LIKELIHOOD
 from unmix.plot.style import section
 from unmix.report import chosen, facts, images, sure, tables
+from unmix.report.geology import geology
 from unmix.report.identified import identified
 from unmix.report.land import land
 from unmix.report.trust import judgements
@@ -117,5 +118,6 @@ def _content(result: Unmixing) -> dict[str, Any]:
         **tables.details(result),
         **chosen.choices(result),
         **identified(result),
+        **geology(result),
         **land(result),
     }

@@ -41,7 +41,7 @@ def pictures(result: Unmixing) -> dict[str, Any]:
     sd_top = 1.0 if sd is None else residual_top(sd)
     _, transform = georeferencing(result.abundances)
     return {
-        "view": None if result.rgb is None else _rgba_png(shrink(result.rgb, limit)),
+        "view": None if result.rgb is None else rgba_png(shrink(result.rgb, limit)),
         "maps": [map_png(small[..., k], ABUNDANCE) for k in range(members)],
         "dominant": _dominant_png(small),
         "residual": map_png(shrink(rmse, limit) / top, RESIDUAL),
@@ -52,8 +52,8 @@ def pictures(result: Unmixing) -> dict[str, Any]:
         "aspect": 1 / side_ratio(maps.shape),
         "stretched": not math.isclose(side_ratio(maps.shape), rows / columns),
         "step": math.ceil(max(rows, columns) / limit),
-        "ramp": _ramp(ABUNDANCE),
-        "residual_ramp": _ramp(RESIDUAL),
+        "ramp": ramp(ABUNDANCE),
+        "residual_ramp": ramp(RESIDUAL),
         "colours": "".join(c[1:] for c in _colours(ABUNDANCE, LEVELS)),
         "transform": " ".join(repr(float(v)) for v in transform.to_gdal()) if transform else "",
     }
@@ -64,7 +64,7 @@ def _colours(name: str, n: int) -> list[str]:
     return [matplotlib.colors.to_hex(tuple(c)) for c in table.tolist()]
 
 
-def _ramp(name: str) -> str:
+def ramp(name: str) -> str:
     """The colormap as a CSS gradient."""
     return f"linear-gradient(90deg, {', '.join(_colours(name, 17))})"
 
@@ -91,7 +91,8 @@ def palette_png(index: NDArray[Any], colours: list[str]) -> str:
     return _data(image, transparency=len(colours))
 
 
-def _rgba_png(rgb: NDArray[np.floating]) -> str:
+def rgba_png(rgb: NDArray[np.floating]) -> str:
+    """Colours 0..1 (y, x, 3) as an image, transparent where NaN."""
     return _data(Image.fromarray(np.ascontiguousarray(np.moveaxis(to_rgba(rgb), 0, -1))))
 
 
