@@ -131,6 +131,8 @@ def _check_result(result: Unmixing) -> None:
     sure = result.uncertainty
     if sure is not None and sure.shape != (*shape, len(STATISTICS)):
         raise InputError(f"uncertainty: {sure.shape}; expected {(*shape, len(STATISTICS))}")
+    if result.features is not None and result.features.shape[:2] != shape[:2]:
+        raise InputError(f"features: {result.features.shape}; expected {shape[:2]} pixels")
 
 
 def _portable(result: Unmixing) -> Unmixing:
