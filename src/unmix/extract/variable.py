@@ -32,6 +32,7 @@ _TURNS = 30  # of the reweighted fit, whose errors are then those of logarithms
 _RUNS = 20
 _PIXELS = 20_000  # archetypes are found on
 _THERE = 0.5  # abundance that some pixel has of a member that is in a scene
+_ALIKE = 1.1  # times the least misfit: runs on smoothed pixels that fit alike
 _PURE = 8  # power of the abundance in a member's mean
 
 
@@ -66,7 +67,13 @@ def knee(X: NDArray[np.floating], image: tuple[int, int]) -> float:
 
 
 def members(
-    X: NDArray[np.floating], image: tuple[int, int] | None, n_members: int, scale: str, seed: int
+    X: NDArray[np.floating],
+    image: tuple[int, int] | None,
+    n_members: int,
+    scale: str,
+    seed: int,
+    *,
+    smooth: bool = False,
 ) -> tuple[Array, Array]:
     """Endmembers and, for how sure they are, those of every run that did as well.
 
@@ -79,6 +86,10 @@ def members(
     scale : str
         With "none" pixels are taken as they are, c → ∞, and so are the members' sizes.
     seed : int
+    smooth : bool
+        What materials vary by has been taken out of the pixels (`unmix.denoise.smoother`). Then
+        how well members explain them says which run is right; else it does not, and the usual
+        choice among runs is made.
 
     Returns
     -------
@@ -86,16 +97,18 @@ def members(
     alternatives : ndarray, shape (run, member, band)
         In the order of the members.
     """
-    if scale == "none":
-        return _found(X, np.ones((len(X), 1), X.dtype), 0.0, n_members, scale, seed)
-    n = np.linalg.norm(X, axis=1, keepdims=True)
-    c = knee(X, image) if image is not None and min(image) > 1 else 0.0
-    best = _found(X, n, c, n_members, scale, seed)
-    if c > 0:
-        # a dark pixel of one material must not pass for a mixture with the origin
-        other = _found(X, n, 0.0, n_members, scale, seed)
-        best = min((best, other), key=lambda found: _misfit(X, n, c, found[0]))
-    return best
+    n = np.linalg.norm(X, axis=1, keepdims=True) if scale != "none" else np.ones((len(X), 1))
+    c = knee(X, image) if scale != "none" and image is not None and min(image) > 1 else 0.0
+    # with directions beside, a dark pixel of one material cannot pass for a mixture with the origin
+    found = [_found(X, n, at, n_members, scale, seed, smooth) for at in dict.fromkeys((c, 0.0))]
+    if not smooth:
+        best = min(found, key=lambda runs: _misfit(X, n, c, runs[0], scale))
+    else:
+        every = [E for runs in found for E in runs]
+        misfits = np.array([_misfit(X, n, c, E, scale) for E in every])
+        alike = np.flatnonzero(misfits <= _ALIKE * misfits.min())
+        best = [every[i] for i in alike]
+    return best[0], np.stack([E[align(E_est=E, E_true=best[0])] for E in best])
 
 
 def recentre(X: NDArray[np.floating], E: NDArray[np.floating], scale: str) -> Array:
@@ -128,25 +141,24 @@ def _found(
     n_members: int,
     scale: str,
     seed: int,
-) -> tuple[Array, Array]:
-    """Members and alternatives by archetypes of y."""
+    smooth: bool,
+) -> list[Array]:
+    """Members of runs by archetypes of y: of all, or of those that did as well, best first."""
     Y = X / np.maximum(np.sqrt(n**2 + c**2), 1e-9) if scale != "none" else X
-    chosen, *others = near(
-        archetypes(Y, n_members, n_restarts=_RUNS, step="contrast", max_pixels=_PIXELS, seed=seed)
+    runs = archetypes(
+        Y, n_members, n_restarts=_RUNS, step="contrast", max_pixels=_PIXELS, seed=seed
     )
-    E = _typical(X, n, np.asarray(chosen.spectra, np.float64), scale)
-    every = [E]
-    for run in others:
-        found = _typical(X, n, np.asarray(run.spectra, np.float64), scale)
-        every.append(found[align(E_est=found, E_true=E)])
-    return E, np.stack(every)
+    chosen = runs if smooth else near(runs)
+    return [_typical(X, n, np.asarray(run.spectra, np.float64), scale) for run in chosen]
 
 
-def _misfit(X: NDArray[np.floating], n: NDArray[np.floating], c: float, E: Array) -> float:
+def _misfit(
+    X: NDArray[np.floating], n: NDArray[np.floating], c: float, E: Array, scale: str
+) -> float:
     """Mean square of what members leave of the directions, weighted by how certain they are."""
-    A, size = abundances(X, E.astype(X.dtype), "shade")
+    A, size = abundances(X, E.astype(X.dtype), "none" if scale == "none" else "shade")
     rest = ((X - (A * size[:, None]) @ E) ** 2).sum(axis=1)
-    return float((rest / (n[:, 0] ** 2 + c**2)).mean())
+    return float((rest / np.maximum(n[:, 0] ** 2 + c**2, 1e-12)).mean())
 
 
 def _typical(X: NDArray[np.floating], n: NDArray[np.floating], E: Array, scale: str) -> Array:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from unmix.checks import InputError
-from unmix.denoise import Whitening, halo_of
-from unmix.extract.variable import members, recentre
+from unmix.denoise import Smoother, Whitening, halo_of, smoother
 from unmix.methods.base import Unmixer
 from unmix.methods.finetune import explain_again, moved
+from unmix.methods.typical import SMOOTHER, Typical, typical
 from unmix.posterior.doubt import by_parameters
 from unmix.posterior.explain import Explanation, explain
 from unmix.posterior.fit import abundances_of
@@ -20,7 +21,6 @@ from unmix.posterior.observe import Lens, View, focus
 from unmix.posterior.sizes import sizes
 from unmix.posterior.surfaces import Surface, surface_of
 from unmix.posterior.trial import Trial, trial
-from unmix.scaling import abundances
 
 __all__ = ["HALO", "Best"]
 
@@ -52,6 +52,8 @@ class Best(Unmixer):
     covariance_: Array
     hidden_: float
     untried_: bool
+    smooths_: bool
+    rest_: float
     unit_: float
     progress: Callable[[float], Any] | None
 
@@ -69,8 +71,18 @@ class Best(Unmixer):
             found = explain(
                 lens, view, n, E=E, held=self._held(n), seed=self.seed, progress=self._tell
             )
-        if found.misfit > _VARIES:
-            self._fit_typical(pixels, image, n, E, found)
+        taken = None
+        if found.misfit > _UNEXPLAINED and E is None and image is not None:
+            taken = smoother(pixels, image, n, self.scale, self.seed)
+        if found.misfit > _VARIES or taken is not None:
+            spectra = typical(pixels, image, n, self.scale, self.seed, taken, E, self._held(n))
+            self._keep_typical(spectra)
+            self.status_ = (
+                f"Materials vary by more than noise (misfit {found.misfit:.1f}): typical spectra"
+                f"{' of smoothed pixels' if self.smooths_ else ''}, {len(self.alternatives_)} "
+                "runs that fit alike. How bright a material is cannot be told from its pixels: "
+                "all have the same maximum."
+            )
         else:
             tried = trial(lens, view, found, image, seed=self.seed, known=self._held(n))
             self._fit_surface(lens, view, tried, image, E)
@@ -196,45 +208,23 @@ class Best(Unmixer):
 
     # --- materials that vary --------------------------------------------------------------------
 
-    def _fit_typical(
-        self,
-        pixels: Pixels,
-        image: tuple[int, int] | None,
-        n: int,
-        E: Pixels | None,
-        found: Explanation,
-    ) -> None:
-        """Typical spectra, exact abundances, and how far runs that fit alike differ."""
+    def _keep_typical(self, found: Typical) -> None:
+        """Everything `transform` needs, as arrays a model file can hold."""
         self.surface_, self.theta_, self.hidden_ = TYPICAL, np.zeros(0), 0.0
         self.untried_ = False
-        if E is None:
-            typical, every = members(pixels, image, n, self.scale, self.seed)
-            _, size = abundances(pixels, typical.astype(pixels.dtype), self.scale)
-            unit = float(np.median(size)) if self.scale != "none" else 1.0
-            self.endmembers_, self.alternatives_ = typical * unit, every * unit
-        else:
-            self.endmembers_ = np.array(E, np.float64)
-            free = ~self._held(n)
-            if free.any():
-                typical = recentre(pixels, self.endmembers_, self.scale)[free]
-                size = np.linalg.norm(self.endmembers_[free], axis=1, keepdims=True)
-                length = np.linalg.norm(typical, axis=1, keepdims=True)
-                self.endmembers_[free] = typical * (size / np.maximum(length, 1e-12))
-            self.alternatives_ = self.endmembers_[None]
-        self.status_ = (
-            f"Materials vary by more than noise (misfit {found.misfit:.1f}): typical spectra, "
-            f"{len(self.alternatives_)} runs that fit alike. How bright a material is cannot be "
-            "told from its pixels: all have the same maximum."
-        )
+        self.endmembers_, self.alternatives_ = found.endmembers, found.alternatives
+        self.smooths_, self.rest_ = found.smoother is not None, found.rest
+        for name in SMOOTHER:
+            value = getattr(found.smoother, name, np.zeros(0))
+            setattr(self, f"smoother_{name}_", np.ascontiguousarray(value))
 
-    def _typical(self, pixels: Pixels, sure: bool) -> tuple[Array, Array]:
-        """Abundances (pixel, member), and their variance over the alternatives."""
-        A = np.asarray(abundances(pixels, self.endmembers_, self.scale)[0], np.float64)
-        variance = np.zeros_like(A)
-        for E in self.alternatives_ if sure else ():
-            other, _ = abundances(pixels, E.astype(pixels.dtype), self.scale)
-            variance += (other - A) ** 2 / len(self.alternatives_)
-        return A, variance
+    @property
+    def _typical(self) -> Typical:
+        taken = None
+        if self.smooths_:
+            taken = Smoother(*(getattr(self, f"smoother_{name}_") for name in SMOOTHER))
+        spectra = (self.endmembers_ / self.unit_, self.alternatives_ / self.unit_)
+        return Typical(*spectra, taken, self.rest_)
 
     # --- another scene ----------------------------------------------------------------------------
 
@@ -253,34 +243,28 @@ class Best(Unmixer):
         if E is not None:
             E[held] = np.asarray(self.endmembers, float) / self.unit_
         lens, view = focus(pixels, image, n, self.scale, self.seed)
-        typical = self.surface_ == TYPICAL
-        surface = surface_of("linear", n) if typical else self._surface
-        if typical or E is not None:
+        varied = self.surface_ == TYPICAL
+        surface = surface_of("linear", n) if varied else self._surface
+        if varied or E is not None:
             start = surface.vertices(lens.onto(before)[0])
         elif self.scale == "shade":
             start = lens.onto(self.vertices_ * self.sizes_[:, None])[0]
         else:
             start = self.vertices_
         found = explain_again(
-            lens, view, start, surface, known=held, typical=typical, seed=self.seed,
+            lens, view, start, surface, known=held, typical=varied, seed=self.seed,
             progress=self._tell,
         )  # fmt: skip
-        if not typical and found.misfit <= _VARIES:
+        if not varied and found.misfit <= _VARIES:
             tried = trial(lens, view, found, image, seed=self.seed, known=held)
             self._fit_surface(lens, view, tried, image, E)
         else:
-            self.surface_, self.theta_, self.hidden_ = TYPICAL, np.zeros(0), 0.0
-            self.untried_ = False
-            every = self.alternatives_ / self.unit_
-            self.endmembers_, self.alternatives_ = before, every
-            if E is None:
-                every = np.stack([recentre(pixels, S, self.scale) for S in every])
-                self.endmembers_ = recentre(pixels, before, self.scale)
-                self.alternatives_ = every
-                if self.scale != "none":
-                    size = abundances(pixels, self.endmembers_.astype(pixels.dtype), self.scale)[1]
-                    self.endmembers_ = self.endmembers_ * float(np.median(size))
-                    self.alternatives_ = every * float(np.median(size))
+            there = self._typical if varied else Typical(before, self.alternatives_ / self.unit_)
+            if there.smoother is not None and image is not None:
+                there = replace(there, smoother=smoother(pixels, image, n, self.scale, self.seed))
+            seen = there.seen(pixels, image)
+            there = there if E is not None else there.moved_to(pixels, self.scale)
+            self._keep_typical(there.measured(seen, self.scale))
             self.status_ = "Typical spectra of the model, moved to those of this scene."
         self._record(lens, found)
         self.warnings_ = (*self._warnings(found), *moved(self.endmembers_, before, _APART))
@@ -293,7 +277,9 @@ class Best(Unmixer):
         """Abundances, and how sure they are."""
         pixels = self._check_pixels(X, reset=False)
         if self.surface_ == TYPICAL:
-            mean, variance = self._typical(pixels, sure)
+            mean, variance = self._typical.abundances(
+                pixels / pixels.dtype.type(self.unit_), _image(X), self.scale, sure
+            )
         else:
             try:
                 with np.errstate(all="ignore"):
@@ -344,14 +330,14 @@ class Best(Unmixer):
                 f"member {names}: answers that fit alike have other spectra there; members swap or "
                 "merge, and their shares are not to be trusted"
             )
-        if found.misfit > _VARIES:
+        if self.surface_ == TYPICAL:
             out.append(
                 f"materials vary by more than noise: mixtures of {len(here)} spectra leave "
                 f"{found.misfit:.1f} times its power; more members (-k) may help"
             )
         elif self.untried_:
             out.append("the trial by simulation failed: intervals are those of noise alone")
-        if _UNEXPLAINED < found.misfit <= _VARIES:
+        if self.surface_ != TYPICAL and found.misfit > _UNEXPLAINED:
             out.append(
                 f"mixtures of {len(here)} spectra leave {found.misfit:.1f} times the noise: K may "
                 "be too small, or intervals too narrow"

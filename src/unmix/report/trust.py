@@ -10,7 +10,7 @@ import numpy as np
 
 from unmix.plot import noise_level
 from unmix.plot.style import section
-from unmix.report.chosen import NOTHING_LEFT, misfit_of
+from unmix.report.chosen import MEANING, NOTHING_LEFT, misfit_of
 from unmix.report.facts import in_scene, number
 from unmix.report.tables import texts
 from unmix.types import Unmixing
@@ -71,8 +71,10 @@ def _fit(result: Unmixing) -> Iterator[Judgement]:
 
 def _intervals(result: Unmixing) -> Iterator[Judgement]:
     """Intervals know nothing of what stays unexplained, so a misfit makes them too narrow."""
-    misfit = misfit_of(result)
-    if result.uncertainty is not None and misfit is not None and misfit >= NOTHING_LEFT:
+    misfit, surface = misfit_of(result), section(result, "evidence").get("surface")
+    varied = isinstance(surface, str) and surface not in MEANING  # typical spectra: it counts
+    unsaid = misfit is not None and misfit >= NOTHING_LEFT and not varied
+    if result.uncertainty is not None and misfit is not None and unsaid:
         text = "The intervals of the abundances do not count what stays unexplained, "
         more = f"{number(misfit)} times the power of the noise: true errors are larger."
         yield Judgement("doubt", text + more)
