@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from unmix.geology.anomalies import LEAST_PIXELS, Patches, find_anomalies, thresholds
 from unmix.geology.materials import grounds
@@ -89,15 +90,43 @@ def write_anomalies(result: Unmixing, found: Anomalies, path: Path) -> None:
 def outlines(patches: Patches, transform: Affine | None) -> list[Any]:
     """A valid MultiPolygon a patch: pixels that touch at a corner alone are parts of it."""
     import shapely
+
+    polygons, number = _traced(patches.labels, transform)
+    order = np.argsort(number, kind="stable")
+    whole = np.asarray(polygons)[order]
+    bad = ~shapely.is_valid(whole)
+    whole[bad] = shapely.make_valid(whole[bad])
+    parts, which = shapely.get_parts(whole, return_index=True)
+    real = shapely.area(parts) > 0
+    return list(shapely.multipolygons(parts[real], indices=number[order][which[real]] - 1))
+
+
+def _traced(labels: NDArray[np.int32], transform: Affine | None) -> tuple[Any, NDArray[np.intp]]:
+    """Polygons round pixels of one label that share edges, and that label, all at once.
+
+    A patch has tens of parts where a map is noisy, so no geometry is made one by one.
+    """
+    import shapely
     from rasterio.features import shapes
 
-    parts: list[list[Any]] = [[] for _ in patches.pixels]
-    seen = patches.labels > 0
-    for ring, number in shapes(patches.labels, seen, 4, _placed(transform)):
-        shape = shapely.geometry.shape(ring)
-        whole = shape if shape.is_valid else shapely.make_valid(shape)
-        parts[int(number) - 1] += [p for p in shapely.get_parts(whole) if p.area > 0]
-    return [shapely.MultiPolygon(part) for part in parts]
+    points: list[tuple[float, float]] = []
+    sizes, owner, number = [], [], []
+    for i, (outline, label) in enumerate(shapes(labels, labels > 0, 4, _placed(transform))):
+        number.append(int(label))
+        for ring in outline["coordinates"]:
+            points += ring
+            sizes.append(len(ring))
+            owner.append(i)
+    if not number:
+        return np.empty(0, object), np.empty(0, np.intp)
+    rings = shapely.linearrings(np.array(points), indices=np.repeat(np.arange(len(sizes)), sizes))
+    first = np.r_[True, np.diff(owner) > 0]  # the outer ring; holes follow it
+    shells, holes = rings[first], rings[~first]
+    made = shapely.polygons(shells)
+    inner, starts = np.unique(np.array(owner)[~first], return_index=True)
+    for i, own in zip(inner, np.split(holes, starts[1:]), strict=False):  # none without holes
+        made[i] = shapely.polygons(shells[i], own)
+    return made, np.array(number, np.intp)
 
 
 _FIELDS = (
