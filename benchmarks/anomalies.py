@@ -44,6 +44,7 @@ def main() -> None:
     """Print and keep a row a run."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--snr", default="20,30")
     parser.add_argument("--method", default="cresdae")
     parser.add_argument("--size", default="420x520")
@@ -51,7 +52,7 @@ def main() -> None:
     arguments = parser.parse_args()
     rows, cols = (int(v) for v in arguments.size.split("x"))
     for snr in map(float, arguments.snr.split(",")):
-        for seed in range(arguments.seeds):
+        for seed in range(arguments.first, arguments.first + arguments.seeds):
             made = granule(size=(rows, cols), snr=snr, seed=seed)
             with tempfile.TemporaryDirectory() as folder:
                 place = write_granule(made, Path(folder) / "granule")
