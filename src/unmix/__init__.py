@@ -24,7 +24,7 @@ _HOME = {
     "run": "unmix.pipeline",
 }
 
-_PACKAGES = ("features", "geology", "identify")  # reached as unmix.identify.identify, loaded when asked for
+_PACKAGES = ("features", "geology", "identify")  # unmix.identify.identify: loaded when asked for
 
 __all__ = [*_HOME, "__version__"]
 
