@@ -67,7 +67,8 @@ def test_another_scene_of_the_sensor(model):
     applied = apply_model(model, scene(1))
     assert warned(applied) == [] and applied.uncertainty is not None
     assert applied.provenance["method"]["finetuned"] is False
-    assert applied.provenance["timings"].keys() == {"prepare", "noise", "unmix", "residual"}
+    stages = {"prepare", "noise", "unmix", "residual", "identify", "features"}
+    assert applied.provenance["timings"].keys() == stages
     assert np.isnan(applied.abundances.values[2, 3]).all()
     assert (
         "found on the scene that the model was trained on" in chosen.choices(applied)["reasons"][0]

@@ -189,7 +189,8 @@ def test_progress_and_timings():
     told = []
     tell = lambda stage, done: told.append((stage, done))  # noqa: E731
     result = run(scene(), K, method="vca-fcls", progress=tell)
-    stages = ["prepare", "noise", "count", "scale", "fit", "unmix", "residual", "identify"]
+    stages = ["prepare", "noise", "count", "scale", "fit", "unmix", "residual"]
+    stages += ["identify", "features"]
     assert [s for s, done in told if done == 0] == [s for s, done in told if done == 1] == stages
     assert list(result.provenance["timings"]) == stages
     assert all(t >= 0 for t in result.provenance["timings"].values())
@@ -228,7 +229,7 @@ def test_the_record_is_complete_and_survives_json(method):
         *("unmix_version", "git_commit", "created", "seed", "threads", "versions"),
         *("method", "scale", "n_endmembers", "noise"),
         *("input", "preparation", "bands", "pixels"),
-        *("identification", "convergence", "evidence", "history", "timings", "warnings"),
+        *("identification", "geology", "convergence", "evidence", "history", "timings", "warnings"),
     }
     again = json.loads(json.dumps(json_safe(about), allow_nan=False))
     assert again["seed"] == 4 and again["method"]["name"] == method

@@ -17,6 +17,7 @@ from unmix.checks import InputError
 __all__ = ["signal_of"]
 
 _ENOUGH = 50  # pixels below which there is no subspace to tell
+_MOST = 16  # components that patches are compared in: of more, materials vary, and it takes long
 _SIDE = 8  # rows and columns below which there are no patches to compare
 
 
@@ -57,7 +58,8 @@ def signal_of(X: ArrayLike, *, seed: int = 0) -> NDArray[np.float32]:
         return out
     pixels = values[good]
     white = whitening(pixels, estimate_noise(pixels, seed=seed).sigma, 1)
-    if values.ndim == 3 and min(values.shape[:2]) >= _SIDE:
+    image = values.ndim == 3 and min(values.shape[:2]) >= _SIDE
+    if image and white.axes.shape[1] <= _MOST:
         out[good] = white.spectra(_patches(white.coordinates(pixels), good, white.power))
     else:
         out[good] = white.spectra(white.coordinates(pixels))
