@@ -212,6 +212,7 @@ def apply(
         bool, typer.Option("--finetune", help="Fit the model to the scene first, from what it has.")
     ] = False,
     mask: Mask = None,
+    features: Features = True,
     to_reflectance: ToReflectance = None,
     radiometry: Radiometry = None,
     variable: Variable = None,
@@ -225,7 +226,9 @@ def apply(
     check_out(out, overwrite)
     with progress(json) as tell:
         opened = open_reflectance(scene, variable, to_reflectance, radiometry)
-        result = apply_model(model, opened, mask=read_mask(mask), finetune=finetune, progress=tell)
+        result = apply_model(
+            model, opened, mask=read_mask(mask), finetune=finetune, features=features, progress=tell
+        )
     finish(result, out, overwrite, json)
 
 

@@ -96,6 +96,7 @@ def apply_model(
     *,
     mask: ArrayLike | None = None,
     finetune: bool = False,
+    features: bool = True,
     progress: Progress | None = None,
 ) -> Unmixing:
     """Unmix a scene with a model that `train_model` wrote.
@@ -103,6 +104,7 @@ def apply_model(
     The scene must have the model's bands: centres within 1 nm where both have wavelengths, the
     same number of bands otherwise. With `finetune` the model is first fitted to the scene, from
     what it holds; its members keep their order and names, and the model file stays as it is.
+    `features` as in `unmix.run`.
 
     Raises
     ------
@@ -129,7 +131,9 @@ def apply_model(
         "noise": noise,
     }
     names = tuple(card["names"] or ())
-    result = solve(ready, estimator, decisions, stage, seed=estimator.seed, names=names)
+    result = solve(
+        ready, estimator, decisions, stage, seed=estimator.seed, names=names, features=features
+    )
     result = with_settings(result, None, None, None)
     found = [*result.provenance["warnings"], *_farther(card, result, finetune)]
     return replace(result, provenance={**result.provenance, "warnings": found})
