@@ -1,6 +1,6 @@
 """How near blind unmixing comes to the oracle, on scenes whose truth is known.
 
-    python benchmarks/blind.py DATA [--seeds 5] [--only gaussian] [--methods cresdae,sisal-fcls]
+    python benchmarks/blind.py DATA [--seeds 5] [--first 0] [--only gaussian] [--methods cresdae]
 
 Two families of the nine scenes (3 models × 10, 20, 30 dB, 100 × 100 pixels): smooth Gaussian
 fields, and windows of the published Urban maps; each with the five Urban spectra and with five of
@@ -57,7 +57,8 @@ def main() -> None:
     """Run what is not there yet, then print means."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, default=5, help="how many")
+    parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--only", default="", help="families, by commas")
     parser.add_argument("--methods", default="cresdae")
     arguments = parser.parse_args()
@@ -65,7 +66,7 @@ def main() -> None:
     rows = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
     done = {(r["method"], r["family"], r["library"], r["scene"], r["seed"]) for r in rows}
     warnings.simplefilter("ignore")
-    for seed in range(arguments.seeds):
+    for seed in range(arguments.first, arguments.first + arguments.seeds):
         for scene in scenes(arguments.data, seed):
             if arguments.only and scene.family not in arguments.only.split(","):
                 continue
