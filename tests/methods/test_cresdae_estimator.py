@@ -229,7 +229,7 @@ def test_pickle_keeps_the_model(scene):
         ({"reduction": 0}, "^reduction: got 0"),
         ({"pretrain_epochs": 1.5}, "^pretrain_epochs: got 1.5"),
         ({"seed": -1}, "^seed: got -1"),
-        ({"n_endmembers": 4}, "^n_endmembers: 4, but 3 endmembers given"),
+        ({"n_endmembers": 2}, "^n_endmembers: 2, but 3 endmembers given"),
         ({"endmembers": None}, "^n_endmembers: needed without endmembers"),
         ({"endmembers": np.ones((3, 5))}, "^endmembers: 5 bands where the pixels have 24"),
         ({"endmembers": np.zeros((3, L))}, "^endmembers: a spectrum is zero"),

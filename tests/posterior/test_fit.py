@@ -179,13 +179,6 @@ def test_after_another_fit_it_goes_on(linear):
     np.testing.assert_allclose(again.vertices, found.vertices, atol=0.005)
 
 
-def test_progress_rises_to_one_at_most(linear):
-    Y, white, E, _, _ = linear
-    told = []
-    fit(Y, white, E, surface_of("linear", K), progress=told.append)
-    assert told == sorted(told) and 0 <= told[0] and told[-1] <= 1
-
-
 def test_same_bytes_again(linear):
     Y, white, E, _, found = linear
     again = fit(Y, white, bad_start(E, "turned"), surface_of("linear", K))

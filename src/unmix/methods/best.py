@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from unmix.checks import InputError
 from unmix.denoise import Smoother, Whitening, halo_of, smoother
 from unmix.methods.base import Unmixer
-from unmix.methods.finetune import explain_again, moved
 from unmix.methods.typical import SMOOTHER, Typical, typical
+from unmix.posterior.again import explain_again, moved
 from unmix.posterior.doubt import by_parameters
 from unmix.posterior.explain import Explanation, explain
 from unmix.posterior.fit import abundances_of

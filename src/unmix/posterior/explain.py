@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,12 +31,14 @@ from unmix.posterior.fit import Fit, fit, misfit
 from unmix.posterior.observe import Lens, View
 from unmix.posterior.surfaces import SURFACES, most_components, surface_of
 
-__all__ = ["Candidate", "Explanation", "explain"]
+__all__ = ["COMPARED", "FITTED", "Candidate", "Explanation", "explain", "settled"]
 
 Array = NDArray[np.float64]
 
-_FITTED = 10_000  # pixels the endmembers are fitted on
-_COMPARED = 4000  # pixels the candidates are compared on
+FITTED = 10_000
+"""Pixels the endmembers are fitted on."""
+COMPARED = 4000
+"""Pixels the candidates are compared on."""
 _DOUBT = 1 / 150  # nats a number observed that a constant has to gain
 _PAIRED = 8  # members: more have too many pairs for a constant each
 _MOST = 0.8  # of the work is done when the last candidate is
@@ -88,14 +90,11 @@ class Explanation:
         Best first.
     misfit : float
         Mean square of what the best leaves unexplained, in units of the noise that is left.
-    rows : ndarray of int or slice
-        Pixels it was fitted on.
     """
 
     best: Fit
     candidates: list[Candidate]
     misfit: float
-    rows: NDArray[np.intp] | slice
 
     def alike(self) -> list[Candidate]:
         """Others of the best one's surface that fit as well, from other starts."""
@@ -135,12 +134,11 @@ def explain(
     InputError
         No candidate could be fitted: fewer members are there than asked for.
     """
-    rows = sample_rows(len(view.Y), _FITTED, seed)
-    few = sample_rows(len(view.Y), _COMPARED, seed)
+    few = sample_rows(len(view.Y), COMPARED, seed)
     Y, noise = view.Y[few], view.noise[few]
     still = held if E is not None else False
     if E is None:
-        starts = _starts(lens, view.Y[rows], n_members, seed)
+        starts = _starts(lens, view.Y[sample_rows(len(view.Y), FITTED, seed)], n_members, seed)
     else:
         starts = {"given": lens.onto(E)[0]}
     found: list[Candidate] = []
@@ -159,21 +157,34 @@ def explain(
         if kind == "linear" and Y.shape[1] > most_components(n_members):
             break
     found.sort(key=lambda c: -c.score)
-    best = found[0].fit
-    if best is None:
+    if found[0].fit is None:
         raise InputError(
             f"n_endmembers: {n_members} members cannot be told apart in these pixels; give fewer"
         )
-    Y, noise = view.Y[rows], view.noise[rows]
+    return settled(lens, view, found, still, seed)
+
+
+def settled(
+    lens: Lens,
+    view: View,
+    candidates: list[Candidate],
+    known: NDArray[np.bool_] | bool,
+    seed: int,
+) -> Explanation:
+    """The first of the candidates, fitted to more pixels; as it is, if that fails."""
+    best = cast(Fit, candidates[0].fit)
+    part = sample_rows(len(view.Y), FITTED, seed)
+    Y, noise = view.Y[part], view.noise[part]
     with suppress(FloatingPointError, np.linalg.LinAlgError):
         again = fit(
-            Y, lens.white, best.vertices, best.surface, noise=noise, fixed=still, after=best
+            Y, lens.white, best.vertices, best.surface, noise=noise, fixed=known, after=best
         )
         best = replace(again, n_iter=best.n_iter + again.n_iter)
-    if len(best.mean) != len(Y):  # the fit to more pixels failed
-        Y, noise, rows = view.Y[few], view.noise[few], few
+    if len(best.mean) != len(Y):
+        part = sample_rows(len(view.Y), COMPARED, seed)
+        Y, noise = view.Y[part], view.noise[part]
     rest = misfit(Y, lens.white, best.vertices, best.surface, best.mean, noise)
-    return Explanation(best, found, rest, rows)
+    return Explanation(best, candidates, rest)
 
 
 def _candidate(

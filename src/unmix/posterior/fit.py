@@ -24,7 +24,6 @@ Louis (1982). J. R. Stat. Soc. B 44(2), 226-233.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -176,7 +175,6 @@ def fit(
     tol: float = 2.0,
     fixed: bool | NDArray[np.bool_] = False,
     after: Fit | None = None,
-    progress: Callable[[float], None] | None = None,
 ) -> Fit:
     """Fit vertices, constants and shares of faces.
 
@@ -237,12 +235,10 @@ def fit(
         heat, warm = 1.0, 0
     for turn in range(warm):
         state = _heated(scene, state, max(1.0, heat * _COOLING**turn))
-        if progress is not None:
-            progress(turn / (warm + max_iter))
     state, found = scene.settled(state)
     history = [found.log_likelihood]
     damping = _DAMPING[1]
-    for turn in range(max_iter):
+    for _ in range(max_iter):
         slope, information = _information(scene, state, found)
         damped = information + damping * np.diag(np.diag(information))
         step = np.asarray(np.linalg.solve(damped, slope), np.float64)
@@ -259,8 +255,6 @@ def fit(
         else:
             break
         history.append(found.log_likelihood)
-        if progress is not None:
-            progress((warm + turn + 1) / (warm + max_iter))
         if damping <= 1e-3 and len(history) > 3 and history[-1] - history[-3] < tol:
             break
     return Fit(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +12,7 @@ from unmix.checks import InputError
 from unmix.extract.nfindr import nfindr
 from unmix.extract.reduce import sample_rows
 from unmix.metrics import align
-from unmix.posterior.explain import Candidate, Explanation
+from unmix.posterior.explain import COMPARED, FITTED, Candidate, Explanation, settled
 from unmix.posterior.faces import faces_of
 from unmix.posterior.fit import Fit, abundances_of, fit, misfit
 from unmix.posterior.observe import Lens, View
@@ -22,9 +21,6 @@ from unmix.posterior.surfaces import Surface
 __all__ = ["explain_again", "moved"]
 
 Array = NDArray[np.float64]
-
-_FITTED = 10_000  # pixels the members are fitted on
-_COMPARED = 4000  # pixels the starts are compared on
 
 
 def explain_again(
@@ -62,32 +58,29 @@ def explain_again(
     InputError
         The scene cannot be explained from there.
     """
-    rows = sample_rows(len(view.Y), _FITTED, seed)
-    Y, noise = view.Y[rows], view.noise[rows]
+    part = sample_rows(len(view.Y), FITTED, seed)
+    Y, noise = view.Y[part], view.noise[part]
     try:
         if typical:
             best = _as_it_is(lens, Y, noise, V, surface)
-            found = [Candidate("model", best.surface.name, best, best.log_likelihood)]
-        else:
-            few = sample_rows(len(view.Y), _COMPARED, seed)
-            seen, left = view.Y[few], view.noise[few]
-            starts = {"model": V} if np.any(known) else {"model": V} | _simplex(lens, Y, V, seed)
-            found = []
-            for i, (name, start) in enumerate(starts.items()):
-                done = fit(seen, lens.white, start, surface, noise=left, fixed=known)
-                found.append(Candidate(name, surface.name, done, done.log_likelihood))
-                if progress is not None:
-                    progress((i + 1) / (len(starts) + 1))
-            found.sort(key=lambda c: -c.score)
-            first = cast(Fit, found[0].fit)
-            best = fit(Y, lens.white, first.vertices, first.surface, noise=noise, fixed=known,
-                       after=first)  # fmt: skip
+            rest = misfit(Y, lens.white, V, surface, best.mean, noise)
+            only = Candidate("model", surface.name, best, best.log_likelihood)
+            return Explanation(best, [only], rest)
+        few = sample_rows(len(view.Y), COMPARED, seed)
+        seen, left = view.Y[few], view.noise[few]
+        starts = {"model": V} if np.any(known) else {"model": V} | _simplex(lens, Y, V, seed)
+        found = []
+        for i, (name, start) in enumerate(starts.items()):
+            done = fit(seen, lens.white, start, surface, noise=left, fixed=known)
+            found.append(Candidate(name, surface.name, done, done.log_likelihood))
+            if progress is not None:
+                progress((i + 1) / (len(starts) + 1))
     except (FloatingPointError, np.linalg.LinAlgError):
         raise InputError(
             "finetune: the model's members cannot be told apart in this scene; train on it instead"
         ) from None
-    rest = misfit(Y, lens.white, best.vertices, best.surface, best.mean, noise)
-    return Explanation(best, found, rest, rows)
+    found.sort(key=lambda c: -c.score)
+    return settled(lens, view, found, known, seed)
 
 
 def _simplex(lens: Lens, Y: Array, V: Array, seed: int) -> dict[str, Array]:
