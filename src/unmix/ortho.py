@@ -124,7 +124,9 @@ def from_glt(
     >>> from_glt([[0, -2]], [[0, 1]], (3, 2), None, (1, 0, 0, 0, -1, 0), "x.nc").index.tolist()
     [[-1, 1]]
     """
-    x, y = (np.abs(np.nan_to_num(np.asarray(g))).astype(np.int64) for g in (glt_x, glt_y))
+    # as floats: the least integer has no positive twin, and would pass for a place of no pixel
+    x, y = (np.abs(np.nan_to_num(np.asarray(g, float))) for g in (glt_x, glt_y))
+    x, y = (np.minimum(g, 2.0**53).astype(np.int64) for g in (x, y))
     if x.shape != y.shape or x.ndim != 2 or not x.size:
         raise InputError(
             f"{where}: its GLT has glt_x of {x.shape} and glt_y of {y.shape}; download it again"

@@ -150,6 +150,10 @@ BREAKS = {
     "no place": (lambda f: f.pop("location"), "has no group location"),
     "no glt_y": (lambda f: f["location"].pop("glt_y"), "has no data set location/glt_y"),
     "no transform": (lambda f: f.attrs.pop("geotransform"), "has no geotransform of 6 numbers"),
+    "no area": (
+        lambda f: f.attrs.modify("geotransform", np.zeros(6)),
+        "the pixels of its geotransform have no area",
+    ),
     "47 bands": (
         lambda f: replace(f, "sensor_band_parameters/wavelengths", NM[:-1]),
         "47 wavelength values for 48 bands",
@@ -159,6 +163,7 @@ BREAKS = {
         "50 bbl values for 48 bands",
     ),
     "outside": (lambda f: outside(f), "GLT points outside the swath .glt_y reaches 14, .* 13 rows"),
+    "far outside": (lambda f: outside(f, -(2**31)), "glt_y reaches 2147483648, .* 13 rows"),
     "flat": (lambda f: replace(f, "reflectance", np.ones((13, 9))), "reflectance is 2-dimensional"),
     "text": (
         lambda f: replace(f, "sensor_band_parameters/wavelengths", [b"a"] * 48),
@@ -172,9 +177,9 @@ def replace(file, name, values):
     file[name] = values
 
 
-def outside(file):
+def outside(file, row=14):
     table = file["location/glt_y"]
-    table[5, 5] = 14
+    table[5, 5] = row
 
 
 @pytest.mark.parametrize("case", BREAKS)

@@ -129,6 +129,8 @@ def _ortho(file: h5py.File, shape: tuple[int, int], where: str) -> Ortho:
     if gdal is None or gdal.size != 6 or not np.isfinite(gdal).all():
         raise InputError(f"{where}: has no geotransform of 6 numbers; download it again")
     c, a, b, f, d, e = (float(v) for v in gdal)
+    if a * e == b * d:
+        raise InputError(f"{where}: the pixels of its geotransform have no area; download it again")
     wkt = crs_wkt(attribute(file, "spatial_ref") or "EPSG:4326")
     return from_glt(x, y, shape, wkt, (a, b, c, d, e, f), where)
 

@@ -122,7 +122,13 @@ def _terms(text: str) -> Iterator[tuple[str, str, float | None]]:
         if match[2] and (name in _PRODUCT or match[2] != _INDEX[name][0]):
             form = f"{name}{_INDEX[name][0]}{_INDEX[name][1]}" if name in _INDEX else name
             raise InputError(f"leave-out: {term!r} has no meaning; write {form}")
-        yield name, match[2] or "", None if match[3] is None else float(match[3])
+        value = None if match[3] is None else float(match[3])
+        if value is not None and not (value > 0 if name == "shade" else -1 <= value < 1):
+            raise InputError(
+                f"leave-out: {term!r:.60} holds everywhere or nowhere; NDVI and NDWI lie between "
+                "-1 and 1, brightness above 0"
+            )
+        yield name, match[2] or "", value
 
 
 def _carried(scene: xr.DataArray, name: str) -> LeftOut:
