@@ -162,6 +162,8 @@ def wrong(product, how):
             del file.attrs["List_Cw_Swir"]
         elif how == "centres are words":
             file.attrs["List_Cw_Swir"] = np.bytes_("a b c")
+        elif how == "the sun is words":
+            file.attrs["Sun_zenith_angle"] = np.bytes_("high")
         elif how == "no scale":
             del file.attrs["L2ScaleSwirMax"]
         elif how == "scale of nothing":
@@ -200,6 +202,7 @@ WRONG = {
     "a centre less": "has 12 values of List_Cw_Vnir for a cube of 13 bands",
     "no centres": "has no List_Cw_Swir",
     "centres are words": "List_Cw_Swir is no list of numbers",
+    "the sun is words": "0001.he5: Sun_zenith_angle is no list of numbers",
     "no scale": "L2ScaleSwirMax are missing or no scale",
     "scale of nothing": "L2ScaleSwirMax are missing or no scale",
     "no band at all": "no band of VNIR was acquired",

@@ -103,7 +103,7 @@ def read(path: Path) -> RawScene:
         shape = _shape(parts, where)
         coords = _masks(file, swath, shape[:2], where)
         crs, affine, ortho = place(file, swath, level, shape[:2], where, history)
-        attrs = _attrs(file, level)
+        attrs = _attrs(file, level, where)
         together = rows_together(file[f"{swath}/Data Fields/SWIR_Cube"], 0)
     number = np.concatenate([np.full(len(p.wavelength), i) for i, p in enumerate(parts)])
     table = {k: np.concatenate([getattr(p, k) for p in parts]) for k in _COLUMNS}
@@ -235,7 +235,7 @@ def _masks(file: h5py.File, swath: str, shape: tuple[int, int], where: str) -> d
     return found
 
 
-def _attrs(file: h5py.File, level: str) -> dict[str, Any]:
+def _attrs(file: h5py.File, level: str, where: str) -> dict[str, Any]:
     """What every scene tells, and what is worth showing."""
     attrs: dict[str, Any] = {
         "format": f"PRISMA {level} HDF-EOS5",
@@ -249,7 +249,7 @@ def _attrs(file: h5py.File, level: str) -> dict[str, Any]:
         attrs["units"] = _UNITS
     if level != "L2D":
         attrs["geometry"] = "swath; results are written on the grid of its coordinates"
-    zenith = vector(file.attrs, "Sun_zenith_angle", "")
+    zenith = vector(file.attrs, "Sun_zenith_angle", where)
     if zenith is not None and zenith.size and 0 <= zenith[0] <= 180:
         attrs["sun_zenith"] = round(float(zenith[0]), 6)
     acquired = printable(attribute(file, "Product_StartTime"))
