@@ -25,13 +25,15 @@ Louis (1982). J. R. Stat. Soc. B 44(2), 226-233.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unmix.denoise import Whitening
 from unmix.posterior.faces import Faces, Posterior, faces_of, posterior
+from unmix.posterior.information import covariance_at, information_at
+from unmix.posterior.state import Scene, State, logarithm
 from unmix.posterior.surfaces import Surface
 
 __all__ = ["Fit", "abundances_of", "fit", "misfit"]
@@ -40,11 +42,7 @@ Array = NDArray[np.float64]
 
 _HEAT = 4.0  # least variance of the noise in the first step, in units of what it is
 _COOLING = 0.8  # of the variance is left a step later, until it is what it is
-_FLOOR = 1e-5  # least share of a face
-_LARGEST = 2.0  # largest change of a log-share in a step
 _STRIDE = 0.15  # largest change of a constant in a step, in units of its prior's spread
-_TINY = 0.003  # change of a constant that its slope is taken over
-_FEW = 300  # pixels that slope is taken on
 _GAIN = 0.05  # of the log-likelihood: a step that promises less is not made
 _DAMPING = (1e-6, 1e-2, 1e6)  # least, first and most, in units of the information
 
@@ -80,66 +78,6 @@ class Fit:
     covariance: Array
 
 
-@dataclass(frozen=True, eq=False)
-class _State:
-    V: Array
-    surface: Surface
-    log_shares: Array
-    mean: Array
-    covariance: Array
-
-
-@dataclass(frozen=True, eq=False)
-class _Scene:
-    """What does not change in a fit; of the `known` endmembers (member, band) those `held` stay."""
-
-    Y: Array
-    white: Whitening
-    faces: Faces
-    noise: Array
-    known: Array
-    held: NDArray[np.bool_]
-
-    def hold(self, V: Array, surface: Surface) -> Array:
-        """Vertices V with those of the held endmembers on this surface."""
-        if not self.held.any():
-            return V
-        return np.where(self.held[:, None], surface.vertices(self.known), V)
-
-    def expect(self, state: _State, heat: float = 1.0, among: Array | None = None) -> Posterior:
-        """The posterior, linearised at the state's abundances."""
-        J = state.surface.slopes(state.mean, state.V, self.white)
-        if not np.isfinite(J).all():
-            raise FloatingPointError("the spectra of the members are not finite")
-        offset = np.zeros((1, self.Y.shape[1]))
-        if len(state.surface.theta):
-            at = state.surface.at(state.mean, state.V, self.white, state.covariance)
-            offset = at - np.einsum("nk,nkd->nd", state.mean, J)
-        noise = self.noise if heat == 1 else heat * self.noise
-        found = posterior(self.Y, J, offset, self.faces, state.log_shares, noise, among)
-        highest = -0.5 * self.Y.shape[1] * np.log(2 * np.pi * noise).sum()
-        if not found.log_likelihood <= highest + 1:  # nor NaN
-            raise FloatingPointError("the likelihood is not finite")
-        return found
-
-    def moved(self, state: _State, step: Array) -> _State:
-        """The state a step of the vertices' coordinates, constants and log-shares further."""
-        n, m = state.V.shape[0] * self.Y.shape[1], len(state.surface.theta)
-        surface = state.surface.moved(state.surface.theta + step[n : n + m])
-        shares = np.exp(state.log_shares + np.clip(step[n + m :], -_LARGEST, _LARGEST))
-        state = replace(state, log_shares=_logarithm(shares / shares.sum()))
-        z = self.white.coordinates(state.V) + step[:n].reshape(len(state.V), -1)
-        return replace(state, V=self.hold(self.white.spectra(z), surface), surface=surface)
-
-    def settled(self, state: _State, among: Array | None = None) -> tuple[_State, Posterior]:
-        """The posterior linearised where it is itself, nearly."""
-        found = self.expect(state, among=among)
-        if len(state.surface.theta):
-            state = replace(state, mean=found.mean, covariance=found.covariance)
-            found = self.expect(state, among=found.on)
-        return replace(state, mean=found.mean, covariance=found.covariance), found
-
-
 def abundances_of(
     Y: Array,
     white: Whitening,
@@ -155,11 +93,11 @@ def abundances_of(
     A surface that is not linear is linearised `n_steps` times, from the linear answer.
     """
     noise = np.ones(len(Y)) if noise is None else noise
-    scene = _Scene(Y, white, faces_of(len(V)), noise, V, np.zeros(len(V), bool))
+    scene = Scene(Y, white, faces_of(len(V)), noise, V, np.zeros(len(V), bool))
     middle = np.zeros((1, Y.shape[1]))
     found = posterior(Y, white.coordinates(V)[None], middle, scene.faces, log_shares, noise)
     for turn in range(n_steps if len(surface.theta) else 0):
-        state = _State(V, surface, log_shares, found.mean, found.covariance)
+        state = State(V, surface, log_shares, found.mean, found.covariance)
         found = scene.expect(state, among=found.on if turn else None)
     return found
 
@@ -219,19 +157,19 @@ def fit(
     noise = np.ones(len(Y)) if noise is None else noise
     faces = faces_of(len(start))
     held = np.broadcast_to(np.asarray(fixed, bool), len(start))
-    scene = _Scene(Y, white, faces, noise, surface.endmembers(start), held)
+    scene = Scene(Y, white, faces, noise, surface.endmembers(start), held)
     shares = np.full(len(faces.sizes), -np.log(len(faces.sizes)))
     J, middle = white.coordinates(start)[None], np.zeros((1, Y.shape[1]))
     if not np.ptp(J[0], axis=0).max() > 1e-9 * np.abs(J).max():
         raise FloatingPointError("all members are the same")
     if after is None:
         first = posterior(Y, J, middle, faces, shares, _HEAT * noise)
-        state = _State(start, surface, shares, first.mean, first.covariance)
+        state = State(start, surface, shares, first.mean, first.covariance)
         heat = max(_HEAT, misfit(Y, white, start, surface, first.mean, noise))
         warm = int(np.ceil(np.log(heat) / -np.log(_COOLING)))
     else:
         first = posterior(Y, J, middle, faces, after.log_shares, noise)
-        state = _State(start, surface, after.log_shares, first.mean, first.covariance)
+        state = State(start, surface, after.log_shares, first.mean, first.covariance)
         heat, warm = 1.0, 0
     for turn in range(warm):
         state = _heated(scene, state, max(1.0, heat * _COOLING**turn))
@@ -239,7 +177,7 @@ def fit(
     history = [found.log_likelihood]
     damping = _DAMPING[1]
     for _ in range(max_iter):
-        slope, information = _information(scene, state, found)
+        slope, information = information_at(scene, state, found)
         damped = information + damping * np.diag(np.diag(information))
         step = np.asarray(np.linalg.solve(damped, slope), np.float64)
         if slope @ step - step @ information @ step / 2 < _GAIN:
@@ -259,7 +197,7 @@ def fit(
             break
     return Fit(
         state.V, state.surface, state.log_shares, found.log_likelihood, warm + len(history) - 1,
-        found.mean, tuple(history), _covariance(scene, state, found),
+        found.mean, tuple(history), covariance_at(scene, state, found),
     )  # fmt: skip
 
 
@@ -269,91 +207,7 @@ def misfit(Y: Array, white: Whitening, V: Array, surface: Surface, A: Array, noi
     return float((rest / noise).mean())
 
 
-def _logarithm(shares: Array) -> Array:
-    """Log of shares, none of which is zero."""
-    shares = shares + _FLOOR
-    out: Array = np.log(shares / shares.sum())
-    return out
-
-
-def _information(scene: _Scene, state: _State, found: Posterior) -> tuple[Array, Array]:
-    """Slope of the log-posterior by vertices, constants and log-shares, and its information."""
-    surface, V, white = state.surface, state.V, scene.white
-    weight = 1 / scene.noise[:, None]
-    R = (scene.Y - surface.at(found.mean, V, white, found.covariance)) * weight
-    J = surface.slopes(found.mean, V, white)
-    H = (found.covariance @ J) * weight[:, None]
-    S = surface.scores(found.mean, V, white, R, H, found.covariance)
-    theta = surface.theta
-    n, m = S.shape[1] - len(theta), len(theta)
-    if scene.held.any():
-        still = np.flatnonzero(np.repeat(scene.held, n // len(V)))
-        S[:, n:] += S[:, still] @ _chain(scene, state, scene.known)[:, still].T
-        S[:, still] = 0
-    S = np.concatenate([S, found.on - np.exp(state.log_shares)], axis=1)
-    slope, information = S.sum(axis=0), S.T @ S
-    if m:
-        part = slice(None, None, max(1, len(S) // _FEW))
-        more = _total(scene, state, part) - S[part, n : n + m].sum(axis=0)
-        slope[n : n + m] += more * (len(S) / len(S[part]))
-    slope[n : n + m] += (surface.centre - theta) / surface.sd**2
-    ridge = np.full(len(slope), 1e-9 * np.diag(information).max())
-    ridge[n : n + m] += 1 / surface.sd**2
-    ridge[n + m :] += 1.0
-    information += np.diag(ridge)
-    stuck = np.zeros(len(slope), bool)  # constants at the end of their range, drawn outwards
-    pull = slope[n : n + m]
-    stuck[n : n + m] = ((theta <= surface.low) & (pull < 0)) | (
-        (theta >= surface.high) & (pull > 0)
-    )
-    alone = np.diag(information)[stuck]
-    information[stuck] = information[:, stuck] = 0
-    information[stuck, stuck] = alone
-    slope[stuck] = 0
-    return slope, information
-
-
-def _covariance(scene: _Scene, state: _State, found: Posterior) -> Array:
-    """Of vertices and constants, whatever the shares."""
-    information = _information(scene, state, found)[1]
-    n = state.V.shape[0] * scene.Y.shape[1]
-    free = np.ones(len(information), bool)
-    free[:n] = np.repeat(~scene.held, scene.Y.shape[1])
-    out = np.zeros_like(information)
-    out[np.ix_(free, free)] = np.linalg.pinv(information[np.ix_(free, free)], hermitian=True)
-    n += len(state.surface.theta)
-    return out[:n, :n]
-
-
-def _total(scene: _Scene, state: _State, part: slice) -> Array:
-    """Slope of a part's log-likelihood by the constants, with all that moves with them."""
-    few = replace(scene, Y=scene.Y[part], noise=scene.noise[part])
-    here = replace(state, mean=state.mean[part], covariance=state.covariance[part])
-    here, base = few.settled(here)
-    theta, n = state.surface.theta, state.V.shape[0] * scene.Y.shape[1]
-    move, out = np.zeros(n + len(theta) + len(state.log_shares)), np.empty(len(theta))
-    for i, last in enumerate(theta + _TINY > state.surface.high):
-        tiny = -_TINY if last else _TINY
-        move[n + i] = tiny
-        _, there = few.settled(few.moved(here, move), base.on)
-        move[n + i] = 0
-        out[i] = (there.log_likelihood - base.log_likelihood) / tiny
-    return out
-
-
-def _chain(scene: _Scene, state: _State, known: Array) -> Array:
-    """Slope of the vertices' coordinates by the constants, endmembers being known."""
-    surface, base = state.surface, scene.white.coordinates(state.V).ravel()
-    out = np.zeros((len(surface.theta), base.size))
-    for i, last in enumerate(surface.theta + 1e-4 > surface.high):
-        move = np.zeros(len(out))
-        move[i] = -1e-4 if last else 1e-4
-        V = surface.moved(surface.theta + move).vertices(known)
-        out[i] = (scene.white.coordinates(V).ravel() - base) / move[i]
-    return out
-
-
-def _heated(scene: _Scene, state: _State, heat: float) -> _State:
+def _heated(scene: Scene, state: State, heat: float) -> State:
     """A step of EM with more noise."""
     found = scene.expect(state, heat)
     M, surface, white, Y = found.mean, state.surface, scene.white, scene.Y
@@ -387,7 +241,7 @@ def _heated(scene: _Scene, state: _State, heat: float) -> _State:
         step = np.linalg.solve(B + 0.02 * np.diag(np.diag(B)), pull)
         surface = surface.moved(theta + np.clip(step, -_STRIDE, _STRIDE) * surface.sd.clip(max=1))
         V = scene.hold(V, surface)
-    return _State(V, surface, _logarithm(found.on.mean(axis=0)), M, found.covariance)
+    return State(V, surface, logarithm(found.on.mean(axis=0)), M, found.covariance)
 
 
 def _across(J: Array, faces: Faces, face: NDArray[np.int64], arrays: list[Array]) -> list[Array]:
