@@ -41,7 +41,11 @@ _LONGEST = 100_000  # numbers of a list, such as wavelengths
 
 
 @contextmanager
-def open_h5(path: str | Path) -> Iterator[h5py.File]:
+def open_h5(
+    path: str | Path,
+    wrong: str = "truncated or damaged HDF5 file",
+    remedy: str = "copy or download it again",
+) -> Iterator[h5py.File]:
     """The file, open for reading; whatever HDF5 finds wrong with it becomes an `InputError`."""
     import h5py
 
@@ -53,9 +57,7 @@ def open_h5(path: str | Path) -> Iterator[h5py.File]:
         raise
     except Exception as error:  # h5py raises many types on damaged files
         line = " ".join(str(error).split())
-        raise InputError(
-            f"{where}: truncated or damaged HDF5 file ({line:.120}); copy or download it again"
-        ) from None
+        raise InputError(f"{where}: {wrong} ({line:.120}); {remedy}") from None
 
 
 def holds(path: Path, head: bytes, *names: str) -> bool:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unmix.checks import InputError
+from unmix.io.hdf5 import open_h5
 
 __all__ = ["Mat73Variable", "is_hdf5", "scan_mat73"]
 
@@ -141,14 +142,5 @@ def _rows_of_text(data: Any) -> list[str]:
 @contextmanager
 def _opened(path: str) -> Iterator[h5py.File]:
     """The file, open; whatever HDF5 finds wrong with it becomes an `InputError`."""
-    where = Path(path).name
-    try:
-        with h5py.File(path, "r") as file:
-            yield file
-    except InputError:
-        raise
-    except Exception as error:  # h5py raises many types on damaged files
-        line = " ".join(str(error).split())
-        raise InputError(
-            f"{where}: damaged MATLAB v7.3 (HDF5) file ({line:.120}); save or copy it again"
-        ) from None
+    with open_h5(path, "damaged MATLAB v7.3 (HDF5) file", "save or copy it again") as file:
+        yield file

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from unmix.extract.reduce import sample_rows
 from unmix.metrics import align
 from unmix.posterior.doubt import by_parameters
-from unmix.posterior.explain import Explanation
+from unmix.posterior.explain import FITTED, Explanation
 from unmix.posterior.faces import Posterior, faces_of
 from unmix.posterior.fit import Fit, abundances_of, fit
 from unmix.posterior.observe import Lens, View
@@ -36,7 +36,6 @@ __all__ = ["Trial", "trial"]
 Array = NDArray[np.float64]
 
 _PIXELS = 40_000  # of the scene made
-_FITTED = 10_000  # pixels it is fitted on
 _DENSE = 0.5  # share of a flat prior's abundances in the second of the scenes made
 _NINETY = 1.6449
 _MOST = 0.1  # largest ρ
@@ -86,7 +85,7 @@ def trial(
     try:
         made = _Maker(lens, View(*(values[part] for values in astuple(view))), best, shape, seed)
         seen, A = made.like_the_scene()
-        few = sample_rows(len(A), _FITTED, seed)
+        few = sample_rows(len(A), FITTED, seed)
         bent = len(best.surface.theta) > 0  # far from the truth likelihood is flat: start there
         again = fit(
             seen.Y[few], lens.white, best.vertices, best.surface, noise=seen.noise[few],
