@@ -25,7 +25,7 @@ _AROUND = 10  # and compared with this many on either side
 _RATIO, _SNR = 5.0, 20.0  # left out: noise above 5 × its neighbours' and signal below 20 × noise,
 _RATIO_DIM, _SNR_DIM = 3.0, 5.0  # or noise above 3 × its neighbours' and signal below 5 × noise
 _MOST_DETECTORS = 8  # more steps back than this and the wavelengths are merely unsorted
-_MIN_PIXELS = 30  # fewer say nothing about noise
+MIN_PIXELS = 30  # fewer say nothing about noise
 
 _NUMBER = r"(\d+(?:\.\d+)?)\s*([a-zµμ]*)"
 _TERM = re.compile(rf"{_NUMBER}(?:\s*-\s*{_NUMBER})?", re.IGNORECASE)
@@ -195,7 +195,7 @@ def noisy_bands(X: NDArray[np.floating], groups: Sequence[Indices]) -> Indices:
     >>> noisy_bands(X, [np.arange(30)])
     array([7])
     """
-    if len(X) < _MIN_PIXELS:
+    if len(X) < MIN_PIXELS:
         return np.empty(0, np.intp)
     noise = local_noise(X, groups)
     found: list[int] = []
@@ -226,7 +226,7 @@ def worse_detectors(
     array([10, 11, 12, 13])
     """
     relative = np.ones(X.shape[1])
-    if len(X) >= _MIN_PIXELS:
+    if len(X) >= MIN_PIXELS:
         level = np.sqrt(np.mean(np.square(X, dtype=np.float64), axis=0))
         relative = local_noise(X, groups) / np.maximum(level, 1e-30)
     worse: set[int] = set()

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from unmix.checks import InputError
 from unmix.prepare.bands import detectors, noisy_bands, parse_bands, worse_detectors
+from unmix.prepare.edges import window_edges
 from unmix.prepare.preparation import BEYOND, Preparation
 
 if TYPE_CHECKING:
@@ -243,6 +244,20 @@ class Draft:
         noisy = noisy_bands(_thin(X, seed), detectors(self.wavelength, self.kept))
         reason = "far noisier than its neighbours"
         self.drop("bad bands", noisy, reason, "unpredictable from the bands around, little signal")
+
+    def drop_edges(
+        self,
+        X: NDArray[np.float32],
+        fwhm: NDArray[np.float64] | None,
+        windows: tuple[tuple[float, float], ...],
+        seed: int,
+    ) -> None:
+        """Bands beside the water-vapour windows where the air still shows."""
+        if self.wavelength is None:
+            return
+        bands = window_edges(_thin(X, seed), self.wavelength, fwhm, self.kept, windows)
+        why = "more than 5 % off any mixture of the library's materials, beside a water window"
+        self.drop("water vapour", bands, "edge of a water-vapour window", why)
 
     def drop_doubled(self, X: NDArray[np.float32], seed: int) -> None:
         """Bands of the noisier detector where two overlap."""

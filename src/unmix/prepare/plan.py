@@ -45,7 +45,8 @@ def plan(
 
     A band is left out if the header calls it bad, the user names it, it holds no data in more
     than half of the sampled pixels, it lies in a water-vapour window, it is constant, far noisier
-    than its neighbours (`noisy_bands`) or doubled by a better detector. A pixel is left out if any
+    than its neighbours (`noisy_bands`), like no material beside a water-vapour window
+    (`window_edges`) or doubled by a better detector. A pixel is left out if any
     band still kept is NaN or infinite, if all are one fill value (zero always is one; another
     number is, if several pixels consist of it alone), or if the mask says so.
 
@@ -60,7 +61,7 @@ def plan(
     excluded : mapping of int to str, optional
         More bands to leave out, counted from 0, with the reason of each.
     detect_bad_bands : bool
-        Look for constant and noisy bands.
+        Look for constant and noisy bands, and for the air beside the windows.
     overlap : {"keep-better", "keep"}
         Where two detectors see the same wavelengths: keep the less noisy one, or both.
     reflectance_scale : "auto" or float
@@ -94,10 +95,14 @@ def plan(
     X = draft.pixels_with_data(scene, sample, seed)
     draft.drop_declared(scene, drop_bands, excluded or {})
     draft.drop_empty(X)
-    draft.drop_windows(tuple(water_windows))
+    windows = tuple(water_windows)
+    draft.drop_windows(windows)
     X = draft.complete(X)
     if detect_bad_bands:
         draft.drop_detected(X, seed)
+        fwhm = scene.coords.get("fwhm")
+        widths = None if fwhm is None else np.asarray(fwhm.values, np.float64)
+        draft.drop_edges(X, widths, windows, seed)
     if overlap == "keep-better":
         draft.drop_doubled(X, seed)
     divisor = _divisor(draft, X, reflectance_scale, bool(scene.attrs.get("scale_declared")))
