@@ -194,7 +194,7 @@ def test_overviews_of_classes_are_classes(tmp_path):
     write_classes(large, dominant(A), tmp_path)
     with rasterio.open(tmp_path / "classes.tif", overview_level=0) as raster:
         small = raster.read(1)
-    assert small.shape == (300, 150) and set(np.unique(small)) <= {1, 2, 3, 4}
+    assert small.shape == (300, 151) and set(np.unique(small)) <= {1, 2, 3, 4}
 
 
 def test_composite_shows_three_members(tmp_path):
