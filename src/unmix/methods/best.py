@@ -78,9 +78,8 @@ class Best(Unmixer):
             spectra = typical(pixels, image, n, self.scale, self.seed, taken, E, self._held(n))
             self._keep_typical(spectra)
             self.status_ = (
-                f"Materials vary by more than noise (misfit {found.misfit:.1f}): typical spectra"
-                f"{' of smoothed pixels' if self.smooths_ else ''}, {len(self.alternatives_)} "
-                "runs that fit alike. How bright a material is cannot be told from its pixels: "
+                f"Typical spectra{' of smoothed pixels' if self.smooths_ else ''}, as materials "
+                f"vary by more than noise; {len(self.alternatives_)} runs fit alike. How bright a material is cannot be told from its pixels: "
                 "all have the same maximum."
             )
         else:
@@ -332,8 +331,8 @@ class Best(Unmixer):
             )
         if self.surface_ == TYPICAL:
             out.append(
-                f"materials vary by more than noise: mixtures of {len(here)} spectra leave "
-                f"{found.misfit:.1f} times its power; more members (-k) may help"
+                f"materials vary by more than noise: mixtures of {len(here)} spectra miss the "
+                f"pixels by {found.misfit**0.5:,.0f} times the noise; more members (-k) may help"
             )
         elif self.untried_:
             out.append("the trial by simulation failed: intervals are those of noise alone")
