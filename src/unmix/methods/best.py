@@ -79,8 +79,8 @@ class Best(Unmixer):
             self._keep_typical(spectra)
             self.status_ = (
                 f"Typical spectra{' of smoothed pixels' if self.smooths_ else ''}, as materials "
-                f"vary by more than noise; {len(self.alternatives_)} runs fit alike. How bright a material is cannot be told from its pixels: "
-                "all have the same maximum."
+                f"vary by more than noise; {len(self.alternatives_)} runs fit alike. How bright a "
+                "material is cannot be told from its pixels: all have the same maximum."
             )
         else:
             tried = trial(lens, view, found, image, seed=self.seed, known=self._held(n))
