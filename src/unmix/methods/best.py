@@ -331,8 +331,8 @@ class Best(Unmixer):
             )
         if self.surface_ == TYPICAL:
             out.append(
-                f"materials vary by more than noise: mixtures of {len(here)} spectra miss the "
-                f"pixels by {found.misfit**0.5:,.0f} times the noise; more members (-k) may help"
+                f"materials vary by more than noise, which mixtures of {len(here)} spectra cannot "
+                "follow; more members (-k) may help"
             )
         elif self.untried_:
             out.append("the trial by simulation failed: intervals are those of noise alone")
