@@ -62,7 +62,6 @@ def test_tiles_lie_in_the_order_they_announce(tmp_path):
         entries = {e[0]: e for e in struct.iter_unpack("<HHII", content[directory + 2 :][: 12 * n])}
         assert list(entries) == sorted(entries)
         assert (254 in entries) == bool(levels)
-        tiles = entries[324][2]
         levels.append([_long_values(content, entries[t]) for t in (324, 325)])
         (directory,) = struct.unpack_from("<I", content, directory + 2 + 12 * n)
     assert [len(offsets) for offsets, _ in levels] == [3 * 6, 2 * 3, 1 * 2, 1]

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.special import ndtr
 
+from unmix.blocks import finite_pixels, planes, row_blocks
 from unmix.checks import InputError
 from unmix.geology.dominant import spread_of
 
@@ -41,8 +42,9 @@ class Patches:
     ----------
     member : int
     threshold : float
-    labels : ndarray, int32, shape (y, x)
-        Number of the patch, from 1; 0 for none.
+    flags : ndarray, uint8
+        Which pixels belong to a patch, a bit each, row by row.
+    shape : (rows, columns)
     pixels, mean, highest, confidence : ndarray, shape (patch,)
         Count, mean and highest abundance, mean probability to exceed the threshold.
     centre : ndarray, shape (patch, 2)
@@ -51,12 +53,30 @@ class Patches:
 
     member: int
     threshold: float
-    labels: NDArray[np.int32]
+    flags: NDArray[np.uint8]
+    shape: tuple[int, int]
     pixels: NDArray[np.intp]
     mean: NDArray[np.float64]
     highest: NDArray[np.float64]
     confidence: NDArray[np.float64]
     centre: NDArray[np.float64]
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """Which pixels (y, x) belong to a patch."""
+        size = self.shape[0] * self.shape[1]
+        return np.unpackbits(self.flags, count=size).reshape(self.shape).view(np.bool_)
+
+    @property
+    def labels(self) -> NDArray[np.int32]:
+        """Number of the patch (y, x), from 1; 0 for none. Worked out anew: maps are large."""
+        return _labelled(self.mask)[0]
+
+
+def _labelled(flags: NDArray[np.bool_]) -> tuple[NDArray[np.int32], int]:
+    """Patches numbered in the order of their first pixels, diagonal neighbours joined."""
+    labels = np.empty(flags.shape, np.int32)
+    return labels, int(ndimage.label(flags, np.ones((3, 3)), output=labels))
 
 
 def check_anomalies(threshold: float | None, area: float | None) -> None:
@@ -90,18 +110,36 @@ def thresholds(
     array([0.5, 0.2])
     """
     n = A.shape[-1]
-    good = np.isfinite(A).all(axis=-1)
-    a = A[good]
-    if not len(a):
-        return np.full(n, _LIMITS[1])
-    rows = slice(None, None, -(-len(a) // _SAMPLE))
-    a = a[rows].astype(np.float64)
-    middle = np.median(a, axis=0)
-    usual = middle + _DEVIATIONS * 1.4826 * np.median(np.abs(a - middle), axis=0)
-    if sd is not None:
-        known = np.nan_to_num(np.asarray(sd)[good][rows], nan=0.0)
-        usual = np.maximum(usual, 3 * np.median(known, axis=0))
+    usual = np.full(n, np.nan)
+    for k, (values, known) in enumerate(_samples(np.asarray(A), sd)):
+        if not values.size:
+            return np.full(n, _LIMITS[1])
+        middle = np.median(values)
+        usual[k] = middle + _DEVIATIONS * 1.4826 * np.median(np.abs(values - middle))
+        if known is not None:
+            usual[k] = max(usual[k], 3 * np.median(np.nan_to_num(known, nan=0.0)))
     return np.clip(usual, *_LIMITS).round(3)
+
+
+def _samples(
+    A: NDArray[np.floating], sd: NDArray[np.floating] | None
+) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64] | None]]:
+    """Of each member abundances and standard deviations of every so manieth valid pixel."""
+    blocks = list(row_blocks(A.shape))
+    counts = [int(finite_pixels(planes(A[rows])).sum()) for rows in blocks]
+    step, seen = max(1, -(-sum(counts) // _SAMPLE)), 0
+    values: list[NDArray[np.float32]] = []
+    known: list[NDArray[np.float32]] = []
+    for rows, count in zip(blocks, counts, strict=True):
+        a = planes(A[rows])
+        taken = np.flatnonzero(finite_pixels(a))[-seen % step :: step]
+        values.append(a[:, taken])
+        if sd is not None:
+            known.append(planes(np.asarray(sd[rows]))[:, taken])
+        seen += count
+    for k in range(A.shape[-1]):
+        one = np.concatenate([v[k] for v in values]).astype(np.float64)
+        yield one, np.concatenate([v[k] for v in known]).astype(np.float64) if known else None
 
 
 def find_anomalies(
@@ -130,23 +168,58 @@ def find_anomalies(
     ([6], [[2.0, 3.5]])
     """
     for k in members:
-        a = np.nan_to_num(np.asarray(A[..., k], np.float32), nan=-1.0)
-        labels, count = ndimage.label(a > limits[k], np.ones((3, 3)))
-        sizes = np.bincount(labels.ravel(), minlength=count + 1)
+        labels, count = _labelled(_above(A[..., k], limits[k]))
+        sizes = _sizes(labels, count)
         kept = sizes >= max(least_pixels, 1)
         kept[0] = False
-        labels = np.where(kept, np.cumsum(kept), 0)[labels].astype(np.int32)
-        row, col = np.nonzero(labels)
-        which, values = labels[row, col] - 1, a[row, col].astype(np.float64)
-        n = int(kept.sum())
-        pixels = np.bincount(which, minlength=n)
-        spread = spread_of(None if sd is None else sd[..., k], values.shape, labels > 0)
-        over = ndtr((values - limits[k]) / spread)
-        highest = np.zeros(n)
-        np.maximum.at(highest, which, values)
-        means = [np.bincount(which, v, minlength=n) / np.maximum(pixels, 1)
-                 for v in (values, over, row + 0.5, col + 0.5)]  # fmt: skip
+        number = np.where(kept, np.cumsum(kept), 0).astype(np.int32)
+        flags = np.packbits(kept[labels])
+        spread = None if sd is None else sd[..., k]
+        sums = _sums(A[..., k], spread, labels, number, float(limits[k]))
+        pixels = sizes[kept]
+        means = [total / np.maximum(pixels, 1) for total in sums[1:]]
         yield Patches(
-            k, float(limits[k]), labels, pixels, means[0], highest, means[1],
+            k, float(limits[k]), flags, labels.shape, pixels, means[0], sums[0], means[1],
             np.stack(means[2:], axis=-1),
         )  # fmt: skip
+
+
+def _above(a: NDArray[np.floating], limit: float) -> NDArray[np.bool_]:
+    """Which pixels exceed a threshold; those without data do not."""
+    return np.asarray(np.asarray(a, np.float32) > np.float64(limit))
+
+
+def _sizes(labels: NDArray[np.int32], count: int) -> NDArray[np.intp]:
+    """Pixels of each label, 0 first."""
+    sizes = np.zeros(count + 1, np.intp)
+    for rows in row_blocks(labels.shape):
+        sizes += np.bincount(labels[rows].ravel(), minlength=count + 1)
+    return sizes
+
+
+def _sums(
+    a: NDArray[np.floating],
+    sd: NDArray[np.floating] | None,
+    labels: NDArray[np.int32],
+    number: NDArray[np.int32],
+    limit: float,
+) -> list[NDArray[np.float64]]:
+    """Of each patch the highest abundance, and sums over its pixels.
+
+    The sums are of the abundances, of the probabilities to exceed the limit, of rows and columns.
+    `number` gives a label's patch, 0 for none.
+    """
+    n = int(number.max(initial=0))
+    highest, sums = np.zeros(n), [np.zeros(n) for _ in range(4)]
+    for rows in row_blocks(labels.shape):
+        patch = number[labels[rows]]
+        row, col = np.nonzero(patch)
+        which, values = patch[row, col] - 1, np.asarray(a[rows])[row, col].astype(np.float64)
+        spread = spread_of(None if sd is None else np.asarray(sd[rows])[row, col])
+        over = ndtr((values - limit) / spread)
+        np.maximum.at(highest, which, values)
+        for total, part in zip(
+            sums, (values, over, row + (rows.start + 0.5), col + 0.5), strict=True
+        ):
+            total += np.bincount(which, part, minlength=n)
+    return [highest, *sums]

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from unmix.blocks import finite_pixels, planes, row_blocks
 from unmix.checks import InputError
 
 __all__ = ["ASSUMED_SD", "LEAST", "LEAST_SD", "Dominant", "dominant", "spread_of"]
@@ -72,28 +73,44 @@ def dominant(A: NDArray[np.floating], sd: NDArray[np.floating] | None = None) ->
         raise InputError(f"abundances: {n} members; classes are bytes, so give at most 254")
     if sd is not None and np.shape(sd) != A.shape:
         raise InputError(f"sd: shape {np.shape(sd)} for abundances of {A.shape}; give one each")
-    good = np.isfinite(A).all(axis=-1)
-    a = A[good].astype(np.float32)
-    s = spread_of(sd, a.shape, good)
-    first = a.argmax(axis=-1)
-    top, width = (np.take_along_axis(v, first[:, None], 1)[:, 0] for v in (a, s))
-    doubt = np.zeros(len(a), np.float32)
-    for j in range(n):
-        beaten = ndtr(-(top - a[:, j]) / (width + s[:, j]))
-        doubt += np.where(first == j, 0, beaten)
-    sure = np.clip(1 - doubt, 0, 1)
-    code = np.zeros(good.shape, np.uint8)
-    code[good] = np.where(sure < LEAST, n + 1, first + 1)
-    confidence = np.full(good.shape, np.nan, np.float32)
-    confidence[good] = sure
+    code = np.zeros(A.shape[:-1], np.uint8)
+    confidence = np.full(code.shape, np.nan, np.float32)
+    for rows in row_blocks(A.shape):
+        a = planes(A[rows])
+        good = finite_pixels(a)
+        s = None if sd is None else spread_of(planes(np.asarray(sd[rows]))[:, good])
+        first, sure = _judged(a[:, good], s)
+        where = good.reshape(code[rows].shape)
+        code[rows][where] = np.where(sure < LEAST, n + 1, first + 1)
+        confidence[rows][where] = sure
     return Dominant(code, confidence)
 
 
-def spread_of(
-    sd: NDArray[np.floating] | None, shape: tuple[int, ...], good: NDArray[np.bool_]
-) -> NDArray[np.float32]:
-    """Standard deviations (pixel, member) to reckon with; the assumed one where none is known."""
-    if sd is None:
-        return np.full(shape, ASSUMED_SD, np.float32)
-    known = np.nan_to_num(np.asarray(sd)[good].astype(np.float32), nan=ASSUMED_SD)
-    return np.maximum(known, np.float32(LEAST_SD))
+def _judged(
+    a: NDArray[np.float32], s: NDArray[np.float32] | None
+) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """The most abundant member of each pixel and the least probability that it is that.
+
+    Abundances (member, pixel) and their standard deviations.
+    """
+    first, top = a.argmax(axis=0), a.max(axis=0)
+    width = None if s is None else np.take_along_axis(s, first[None], 0)[0]
+    doubt = np.zeros(a.shape[1], np.float32)
+    for j, other in enumerate(a):
+        both = np.float32(2 * ASSUMED_SD) if s is None or width is None else width + s[j]
+        beaten = ndtr(-(top - other) / both)
+        beaten[first == j] = 0
+        doubt += beaten
+    return first, np.clip(1 - doubt, 0, 1)
+
+
+def spread_of(known: NDArray[np.floating] | None) -> NDArray[np.float32]:
+    """Standard deviations to reckon with; the assumed one where none is known.
+
+    >>> spread_of(np.array([0.25, np.nan, 0.0])) - np.float32([0.25, 0.1, 0.02])
+    array([0., 0., 0.], dtype=float32)
+    """
+    if known is None:
+        return np.full((), ASSUMED_SD, np.float32)
+    filled = np.nan_to_num(np.asarray(known, np.float32), nan=ASSUMED_SD)
+    return np.maximum(filled, np.float32(LEAST_SD))

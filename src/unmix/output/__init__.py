@@ -15,11 +15,10 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from unmix.checks import InputError
 from unmix.output.features import read_features
 from unmix.output.land import read_land, write_land
+from unmix.output.layers import maps_layers
 from unmix.output.ortho import on_grid, read_lookup, write_lookup
 from unmix.output.place import REQUIRED, check_out
 from unmix.output.rasters import coarser, georeferencing, read_maps, read_rgb, to_rgba, write_tiff
@@ -153,8 +152,7 @@ def _write_all(result: Unmixing, folder: Path) -> None:
         ("abundances", result.abundances, names),
         ("residual", result.residual, list(QUANTITIES.values())),
     ):
-        values = np.moveaxis(np.asarray(maps.values, dtype=np.float32), -1, 0)
-        write_tiff(folder / f"{name}.tif", values, bands, crs, transform)
+        write_tiff(folder / f"{name}.tif", maps_layers(maps), bands, crs, transform)
     if result.uncertainty is not None:
         write_uncertainty(result.uncertainty, names, folder / "uncertainty.tif")
     write_land(result, folder)

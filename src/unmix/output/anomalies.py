@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unmix.blocks import remembered
 from unmix.geology.anomalies import LEAST_PIXELS, Patches, find_anomalies, thresholds
 from unmix.geology.materials import grounds
 from unmix.geology.settings import settings_of
@@ -55,6 +56,7 @@ class Anomalies:
     asked: bool
 
 
+@remembered
 def anomalies_of(result: Unmixing) -> Anomalies:
     """Anomalies by the settings of a result on its map grid."""
     settings = settings_of(result)
@@ -109,17 +111,19 @@ def _traced(labels: NDArray[np.int32], transform: Affine | None) -> tuple[Any, N
     import shapely
     from rasterio.features import shapes
 
-    points: list[tuple[float, float]] = []
+    points: list[NDArray[np.float64]] = []
     sizes, owner, number = [], [], []
     for i, (outline, label) in enumerate(shapes(labels, labels > 0, 4, _placed(transform))):
         number.append(int(label))
         for ring in outline["coordinates"]:
-            points += ring
+            points.append(np.array(ring))
             sizes.append(len(ring))
             owner.append(i)
     if not number:
         return np.empty(0, object), np.empty(0, np.intp)
-    rings = shapely.linearrings(np.array(points), indices=np.repeat(np.arange(len(sizes)), sizes))
+    rings = shapely.linearrings(
+        np.concatenate(points), indices=np.repeat(np.arange(len(sizes)), sizes)
+    )
     first = np.r_[True, np.diff(owner) > 0]  # the outer ring; holes follow it
     shells, holes = rings[first], rings[~first]
     made = shapely.polygons(shells)

@@ -9,12 +9,13 @@ from xml.etree import ElementTree as ET
 import numpy as np
 from matplotlib.colors import to_rgb
 
-from unmix.geology.dominant import Dominant
+from unmix.blocks import remembered
+from unmix.geology.dominant import Dominant, dominant
 from unmix.output.rasters import georeferencing, write_tiff
 from unmix.plot.style import member_colour
 from unmix.types import Unmixing
 
-__all__ = ["MIXED", "MIXED_COLOUR", "class_entries", "write_classes"]
+__all__ = ["MIXED", "MIXED_COLOUR", "class_entries", "classes_of", "write_classes"]
 
 MIXED, MIXED_COLOUR = "mixed or unsure", "#B9BEC4"
 
@@ -27,6 +28,13 @@ def class_entries(names: Sequence[str]) -> list[tuple[int, str, str]]:
     """
     members = [(k + 1, name, member_colour(k)) for k, name in enumerate(names)]
     return [*members, (len(members) + 1, MIXED, MIXED_COLOUR)]
+
+
+@remembered
+def classes_of(result: Unmixing) -> Dominant:
+    """Dominant materials of a result, by the uncertainty that it has."""
+    sd = None if result.uncertainty is None else result.uncertainty.values[..., 0]
+    return dominant(result.abundances.values, sd)
 
 
 def write_classes(result: Unmixing, found: Dominant, folder: Path) -> None:

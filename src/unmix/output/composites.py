@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from unmix.blocks import row_blocks
 from unmix.geology.settings import settings_of
 from unmix.geology.ternary import ternary
 from unmix.output.rasters import georeferencing, to_rgba, write_tiff
@@ -22,7 +23,10 @@ def write_ternary(result: Unmixing, path: Path) -> None:
     three = settings_of(result).ternary
     if three is None:
         return
-    view = to_rgba(ternary(np.asarray(result.abundances.values), three))
+    A = np.asarray(result.abundances.values)
+    view = np.empty((4, *A.shape[:2]), np.uint8)
+    for rows in row_blocks(A.shape):
+        view[:, rows] = to_rgba(ternary(A[rows], three))
     names = [result.endmembers.names[k] for k in three]
     write_tiff(
         path, view, ["red", "green", "blue", "alpha"], *georeferencing(result.abundances),

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from unmix.checks import InputError
+from unmix.output.layers import maps_layers
 from unmix.output.rasters import georeferencing, read_descriptions, read_maps, write_tiff
 
 if TYPE_CHECKING:
@@ -20,9 +19,8 @@ _ENDINGS = (" nm depth", " nm centre [nm]", " nm mask")
 
 def write_features(maps: xr.DataArray, path: Path) -> None:
     """Maps (y, x, quantity) as a Cloud Optimized GeoTIFF; the bands are named as the quantities."""
-    values = np.moveaxis(np.asarray(maps.values, np.float32), -1, 0)
     names = [str(name) for name in maps.coords["quantity"].values]
-    write_tiff(path, values, names, *georeferencing(maps))
+    write_tiff(path, maps_layers(maps), names, *georeferencing(maps))
 
 
 def read_features(path: Path) -> xr.DataArray | None:

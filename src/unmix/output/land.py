@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from unmix.checks import InputError
+from unmix.output.layers import maps_layers
 from unmix.output.place import LAND
 from unmix.output.rasters import georeferencing, read_maps, write_tiff
 from unmix.types import Unmixing
@@ -27,9 +26,7 @@ def write_land(result: Unmixing, folder: Path) -> None:
         (LAND[1], result.rest, [] if result.rest is None else members_of(result)),
     ):
         if maps is not None:
-            values = np.asarray(maps.values, np.float32)
-            values = np.moveaxis(values.reshape(*values.shape[:2], -1), -1, 0)
-            write_tiff(folder / name, values, bands, *georeferencing(maps))
+            write_tiff(folder / name, maps_layers(maps), bands, *georeferencing(maps))
 
 
 def members_of(result: Unmixing) -> list[str]:

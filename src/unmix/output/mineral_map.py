@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from unmix.geology.dominant import LEAST, dominant
+from unmix.geology.dominant import LEAST
 from unmix.output.anomalies import Anomalies, anomalies_of, write_anomalies
-from unmix.output.classes import write_classes
+from unmix.output.classes import classes_of, write_classes
 from unmix.output.composites import write_ternary
 from unmix.output.features import write_features
 from unmix.output.styled import write_styles
@@ -20,10 +18,7 @@ __all__ = ["write_mineral_map"]
 
 def write_mineral_map(result: Unmixing, folder: Path) -> dict[str, Any]:
     """Write the files, and give what the manifest says of them."""
-    A = np.asarray(result.abundances.values)
-    sd = None if result.uncertainty is None else np.asarray(result.uncertainty.values[..., 0])
-    classes = dominant(A, sd)
-    anomalies = anomalies_of(result)
+    classes, anomalies = classes_of(result), anomalies_of(result)
     write_classes(result, classes, folder)
     write_ternary(result, folder / "ternary.tif")
     write_anomalies(result, anomalies, folder / "anomalies.gpkg")
@@ -32,11 +27,11 @@ def write_mineral_map(result: Unmixing, folder: Path) -> dict[str, Any]:
     write_styles(result, folder)
     seen = int((classes.code > 0).sum())
     mixed = int((classes.code == len(result.endmembers) + 1).sum())
+    known = "assumed" if result.uncertainty is None else "posterior"
     return {
-        "classes": {"least_confidence": LEAST, "sd": "assumed" if sd is None else "posterior",
-                    "pixels": seen, "mixed": mixed},
+        "classes": {"least_confidence": LEAST, "sd": known, "pixels": seen, "mixed": mixed},
         "anomalies": _recorded(result, anomalies),
-    }  # fmt: skip
+    }
 
 
 def _recorded(result: Unmixing, found: Anomalies) -> dict[str, Any]:

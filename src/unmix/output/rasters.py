@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unmix.blocks import row_blocks
 from unmix.checks import InputError
 from unmix.output.cog import assemble
 from unmix.output.layers import Layers, layers_of
@@ -155,9 +156,14 @@ def _check(path: Path, layers: Layers) -> None:
 
 def to_rgba(rgb: NDArray[np.floating]) -> NDArray[np.uint8]:
     """Bytes (4, y, x); alpha 0 where a pixel is masked."""
-    seen = np.isfinite(rgb).all(axis=-1)
-    levels = np.rint(np.where(seen[..., None], np.clip(rgb, 0, 1), 0) * 255)
-    return np.concatenate([np.moveaxis(levels, -1, 0), seen[None] * 255.0]).astype(np.uint8)
+    view = np.empty((4, *rgb.shape[:2]), np.uint8)
+    for rows in row_blocks(rgb.shape):
+        colours = np.moveaxis(np.asarray(rgb[rows]), -1, 0)
+        seen = np.isfinite(colours.sum(axis=0))
+        levels = np.where(seen, np.clip(colours, 0, 1), 0)
+        view[:3, rows] = np.rint(levels * 255)
+        view[3, rows] = seen * np.uint8(255)
+    return view
 
 
 def coarser(transform: Affine, shape: Sequence[int], view: Sequence[int]) -> Affine:

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from unmix.output.layers import maps_layers
 from unmix.output.rasters import georeferencing, read_maps, write_tiff
 from unmix.types import STATISTICS
 
@@ -30,9 +29,7 @@ def band_names(members: Sequence[str]) -> list[str]:
 
 def write_uncertainty(maps: xr.DataArray, members: Sequence[str], path: Path) -> None:
     """Maps (y, x, member, quantity) as a Cloud Optimized GeoTIFF on the grid they carry."""
-    values = np.asarray(maps.values, dtype=np.float32)
-    bands = np.moveaxis(values.reshape(*values.shape[:2], -1), -1, 0)
-    write_tiff(path, bands, band_names(members), *georeferencing(maps))
+    write_tiff(path, maps_layers(maps), band_names(members), *georeferencing(maps))
 
 
 def read_uncertainty(path: Path, members: Sequence[str]) -> xr.DataArray | None:
