@@ -20,7 +20,7 @@ from rasterio.crs import CRS
 
 from unmix.output import load, save
 from unmix.plot import member_colour
-from unmix.report import chosen, facts, render, sure, tables, write_report
+from unmix.report import chosen, facts, render, scale, sure, tables, write_report
 from unmix.report.trust import judgements
 from unmix.types import Endmembers, Unmixing
 
@@ -156,7 +156,7 @@ def test_page_says_what_matters(page):
         "31.2 dB",
         "1 min 30 s",
         "97.1% of 35",
-        "second warning",
+        "Second warning.",
         "ab12",
         "12 345",
         "1400 nm",
@@ -318,8 +318,8 @@ def test_trust_says_how_sure_each_member_is():
     page = Page(render(result))
     words = section_of(page, "How far to trust it", "What was chosen and why")
     judged = words[words.index("materials. ") + len("materials. ") :]
-    assert judged.startswith("Tree and water swap between starts. The intervals of the abundances")
-    assert "2.5 times the power of the noise: true errors are larger." in words
+    assert judged.startswith("The intervals of the abundances do not count what stays unexplained")
+    assert " ".join(page.text.split()).count("ree and water swap between starts.") == 1
     rows = sure.by_member(result)
     np.testing.assert_allclose([r["sd"] for r in rows], [0.02, 0.04 + 0.21 / 34, 0.1], rtol=1e-5)
     np.testing.assert_allclose([r["wide"] for r in rows], [0, 1 / 34, 1])
@@ -353,7 +353,7 @@ def test_what_was_chosen_is_a_row_a_surface_best_first():
     words = section_of(page, "What was chosen and why", "Abundance maps")
     assert "Mixing is taken as bilinear: it scores 30 better than linear." in words
     assert "4 independent directions" in words and "leaves 25% of the noise’s power" in words
-    assert "What stays unexplained has 2.5 times the power of the noise left there" in words
+    assert "What stays unexplained is 1.6 times the noise that is left" in words
     found = chosen.choices(make(given={"evidence": EVIDENCE}))["surfaces"]
     assert [(r["name"], r["behind"]) for r in found] == [
         *(("bilinear", 0), ("linear", 30), ("post-nonlinear", None)),
@@ -365,7 +365,7 @@ def test_what_was_chosen_is_a_row_a_surface_best_first():
 
 def test_a_good_fit_is_said_to_be_noise():
     given = {"evidence": EVIDENCE | {"misfit": 0.8, "noise_left": 1.0}}
-    assert "What stays unexplained is noise (misfit 0.8" in render(make(given=given))
+    assert "What stays unexplained is no more than the noise" in render(make(given=given))
     assert "Averaging" not in render(make(given=given))
     assert level_of(unsure(given), "true errors are larger") is None
     assert level_of(unsure({"evidence": EVIDENCE}), "true errors are larger") == "doubt"
@@ -376,12 +376,13 @@ def test_a_good_fit_is_said_to_be_noise():
 def test_evidence_may_be_odd(part, junk):
     found = chosen.choices(make(given={"evidence": EVIDENCE | {part: junk}}))
     assert found["reasons"] and isinstance(found["surfaces"], list)
-    odd = [{key: junk for key in CANDIDATES[0]} | {"surface": "linear"}]
-    assert len(chosen.choices(make(given={"evidence": {"candidates": odd}}))["surfaces"]) == 1
+    odd = [{key: junk for key in CANDIDATES[0]} | {"surface": name} for name in ("a", "b")]
+    assert len(chosen.choices(make(given={"evidence": {"candidates": odd}}))["surfaces"]) == 2
 
 
 def test_hostile_evidence_stays_words():
-    evidence = EVIDENCE | {"surface": EVIL, "candidates": [CANDIDATES[0] | {"surface": EVIL}]}
+    evil = CANDIDATES[0] | {"surface": EVIL}
+    evidence = EVIDENCE | {"surface": EVIL, "candidates": [evil, *CANDIDATES[1:]]}
     page = Page(render(unsure({"evidence": evidence, "warnings": [EVIL]}, NAMES)))
     assert len(page.all("script")) == 1
     assert section_of(page, "What was chosen", "Abundance maps").count(EVIL) == 2
@@ -413,11 +414,29 @@ def test_areas_need_metres():
 
 
 def test_scale_bar_is_a_round_third_at_most():
-    part, label = tables.details(make())["scale_bar"]
-    assert (part, label) == (0.2, "20 m")
-    part, label = tables.details(make(pixel=1000.0))["scale_bar"]
-    assert (part, label) == (0.2, "1 km")
-    assert tables.details(make(crs=4326, pixel=0.001))["scale_bar"] is None
+    assert scale.scale_bar(make()) == (0.2, "20 m")
+    assert scale.scale_bar(make(pixel=1000.0)) == (0.2, "1 km")
+    assert scale.scale_bar(make(crs=4326, pixel=0.001)) is None  # beyond the pole
+    assert scale.scale_bar(make(crs=None)) is None
+
+
+def test_every_large_map_has_the_scale_bar_and_the_page_the_pixel():
+    page = Page(render(make()))
+    bars = [d for d in page.all("div") if d.get("class") == "scale"]
+    assert len(bars) >= 6
+    assert {d["style"] for d in bars} == {"width:20.0%"}
+    words = " ".join(page.text.split())
+    assert "Pixel20 m100 m × 140 m, EPSG:32633" in words.replace(" Pixel 20 m ", "Pixel20 m")
+    bare = Page(render(make(crs=None)))
+    assert not [d for d in bare.all("div") if d.get("class") == "scale"]
+    assert "EPSG" not in bare.text
+
+
+def test_a_warning_is_said_once():
+    warned = {"evidence": EVIDENCE, "warnings": ["mixtures of 3 spectra leave much"]}
+    words = " ".join(Page(render(make(given=warned))).text.split())
+    assert words.count("ixtures of 3 spectra leave much") == 1
+    assert "What stays unexplained" not in words
 
 
 def test_left_out_bands_are_told_in_runs():

@@ -199,7 +199,7 @@ def band_strip(result: Unmixing) -> Figure | None:
     names, kind = _band_kinds(result)
     if not kind.size:
         return None
-    more = 0.22 * (math.ceil(len(names) / 4) - 1)  # further lines of the legend
+    more = 0.22 * (math.ceil(len(names) / 3) - 1)  # further lines of the legend
     figure = Figure(figsize=(10.4, 1.05 + more))
     axes = inch_axes(figure, 0.35, 0.38 + more, 9.6, 0.26)
     axes.spines[:].set_visible(False)
@@ -212,7 +212,7 @@ def band_strip(result: Unmixing) -> Figure | None:
     counted = [f"{name} ({int((kind == i).sum())})" for i, name in enumerate(names)]
     handles = [Patch(facecolor=shades[i]) for i in range(len(names))]
     place = {"loc": "lower left", "bbox_to_anchor": (-0.005, 1.0), "borderpad": 0}
-    name_legend(axes, handles, counted, 2.4, ncols=4, handlelength=1, **place)
+    name_legend(axes, handles, counted, 3.0, ncols=3, handlelength=1, **place)
     return figure
 
 

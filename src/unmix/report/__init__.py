@@ -29,7 +29,7 @@ from unmix.plot import (
 )
 from unmix.plot.curves import LIKELIHOOD
 from unmix.plot.style import section
-from unmix.report import chosen, facts, images, sure, tables
+from unmix.report import chosen, facts, images, scale, sure, tables
 from unmix.report.geology import geology
 from unmix.report.identified import identified
 from unmix.report.land import land
@@ -101,6 +101,7 @@ def _content(result: Unmixing) -> dict[str, Any]:
         "columns": columns(len(materials)),
         "area_unit": facts.area_unit(result),
         "trust": judgements(result),
+        "scale_bar": scale.scale_bar(result),
         "sure": sure.by_member(result),
         "spread": result.endmembers.spread is not None,
         "outputs": facts.outputs(result),

@@ -20,9 +20,9 @@ _FEW = 4  # constants that are listed one by one
 
 
 def choices(result: Unmixing) -> dict[str, Any]:
-    """Rows of mixing surfaces, best first, and sentences; both empty without evidence."""
+    """Rows of mixing surfaces, best first, if there was a choice, and sentences about it."""
     rows = _surfaces(section(result, "evidence").get("candidates"))
-    return {"surfaces": rows, "reasons": list(_reasons(result, rows))}
+    return {"surfaces": rows if len(rows) > 1 else [], "reasons": list(_reasons(result, rows))}
 
 
 def misfit_of(result: Unmixing) -> float | None:
@@ -77,16 +77,23 @@ def _reasons(result: Unmixing, rows: list[dict[str, Any]]) -> Iterator[str]:
     left, misfit = _number(evidence.get("noise_left")), misfit_of(result)
     if left is not None and left < 1:
         yield f"Averaging alike pixels leaves {left:.0%} of the noise’s power in these directions."
-    if misfit is not None:
+    if misfit is not None and not _warned_of_misfit(result):
         yield _misfit(misfit)
+
+
+def _warned_of_misfit(result: Unmixing) -> bool:
+    """Whether a warning says it already."""
+    warned = result.provenance.get("warnings")
+    listed = warned if isinstance(warned, list | tuple) else ()
+    return any("mixtures of" in str(text) for text in listed)
 
 
 def _misfit(misfit: float) -> str:
     """The misfit in plain words."""
     if misfit < NOTHING_LEFT:
-        return f"What stays unexplained is noise (misfit {number(misfit)}; the noise left is 1)."
+        return "What stays unexplained is no more than the noise that is left."
     return (
-        f"What stays unexplained has {number(misfit)} times the power of the noise left there: "
+        f"What stays unexplained is {number(math.sqrt(misfit), 2)} times the noise that is left: "
         "materials vary, are missing, or mix in another way."
     )
 

@@ -15,6 +15,7 @@ from unmix.ortho import Ortho
 from unmix.output.rasters import georeferencing
 from unmix.plot import member_colour
 from unmix.plot.style import section
+from unmix.report import scale
 from unmix.types import Unmixing
 
 
@@ -64,7 +65,7 @@ def key_facts(result: Unmixing) -> list[tuple[str, str, str]]:
     """Name, value and remark of the figures that come first."""
     rmse = np.asarray(result.residual.values[..., 0])
     valid = np.isfinite(np.asarray(result.abundances.values)).all(axis=-1)
-    chosen, scale = section(result, "n_endmembers"), section(result, "scale")
+    chosen, bright = section(result, "n_endmembers"), section(result, "scale")
     median = float(np.median(rmse[np.isfinite(rmse)])) if np.isfinite(rmse).any() else math.nan
     noise = section(result, "noise").get("snr_db")
     seconds = _seconds(section(result, "timings"))
@@ -74,13 +75,22 @@ def key_facts(result: Unmixing) -> list[tuple[str, str, str]]:
     facts = [
         ("Method", _method(result), ""),
         ("Endmembers", str(len(result.endmembers)), _because(chosen)),
-        ("Brightness", str(scale.get("mode") or ""), _because(scale)),
+        ("Brightness", str(bright.get("mode") or ""), _because(bright)),
+        ("Pixel", *scale.pixel(result)),
         ("Valid pixels", number(int(valid.sum())), share),
         ("Median residual", number(median), "root mean square over the bands, in reflectance"),
-        ("Signal to noise", f"{number(noise)} dB" if noise is not None else "", "estimated"),
+        ("Signal to noise", *_snr(noise)),
         ("Run time", duration(seconds) if seconds else "", _clock(result)),
     ]
     return [f for f in facts if f[1]]
+
+
+def _snr(decibels: Any) -> tuple[str, str]:
+    """Signal to noise with its meaning."""
+    if not isinstance(decibels, int | float) or not math.isfinite(decibels):
+        return "", ""
+    share = number(100 * 10 ** (-decibels / 20), 2)
+    return f"{number(decibels)} dB", f"estimated: noise is {share} % of the signal"
 
 
 def in_scene(result: Unmixing) -> NDArray[np.bool_]:

@@ -18,6 +18,7 @@ __all__ = ["feature_figures"]
 CENTRE = "turbo"
 _SPAN = (2, 98)  # percentiles of the centres that the colours run over
 _LEAST_SPAN = 4.0  # nm
+_SEEN = 0.0005  # a feature told in fewer of the pixels has no map
 
 
 def feature_figures(result: Unmixing, limit: int) -> list[dict[str, Any]]:
@@ -42,8 +43,8 @@ def feature_figures(result: Unmixing, limit: int) -> list[dict[str, Any]]:
             "excluded": about.excluded,
             "share": float(told.sum() / max(known.sum(), 1)),
         }
-        if told.any():
-            top = max(float(np.percentile(depth[known], 99)), 0.02)
+        if entry["share"] > _SEEN:
+            top = min(max(float(np.percentile(depth[known], 99)), 0.02), 1.0)
             low, high = np.percentile(values[..., 3 * i + 1][told], _SPAN)
             middle, half = (low + high) / 2, max(high - low, _LEAST_SPAN) / 2
             entry |= {

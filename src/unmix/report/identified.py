@@ -53,7 +53,13 @@ def _candidates(values: Any) -> list[dict[str, Any]]:
 def _absorptions(values: Any) -> list[str]:
     """Where it absorbs and why: "2207 nm (Al-OH)"."""
     return [
-        f"{a['centre']:.0f} nm ({a.get('cause') or a.get('name')})"
+        f"{a['centre']:.0f} nm ({_cause(a)})"
         for a in _dicts(values)
         if _number(a.get("centre")) is not None
     ]
+
+
+def _cause(absorption: dict[str, Any]) -> str:
+    """Without brackets of its own."""
+    cause = str(absorption.get("cause") or absorption.get("name"))
+    return cause.replace("(", "").replace(")", "")

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
 from typing import Any
 
-from unmix.output.rasters import georeferencing
 from unmix.plot.style import section
 from unmix.types import Unmixing
 
@@ -17,7 +15,7 @@ def details(result: Unmixing) -> dict[str, Any]:
     source, pixels = section(result, "input"), section(result, "pixels")
     by = pixels.get("by")
     return {
-        "warnings": texts(provenance.get("warnings")),
+        "warnings": [sentence(text) for text in texts(provenance.get("warnings"))],
         "bands_left_out": _left_out(result),
         "pixels_left_out": list(by.items()) if isinstance(by, dict) else [],
         "preparation": _rows(provenance.get("preparation")),
@@ -32,7 +30,6 @@ def details(result: Unmixing) -> dict[str, Any]:
         "created": str(provenance.get("created") or ""),
         "unmix_version": str(provenance.get("unmix_version") or ""),
         "k_reason": _k_reason(result),
-        "scale_bar": _scale_bar(result),
     }
 
 
@@ -45,6 +42,15 @@ def _k_reason(result: Unmixing) -> str:
 def texts(value: Any) -> list[str]:
     """A list as text; empty when it is none."""
     return [str(v) for v in value] if isinstance(value, list | tuple) else []
+
+
+def sentence(text: str) -> str:
+    """With a capital and a full stop.
+
+    >>> sentence("no sun angle")
+    'No sun angle.'
+    """
+    return f"{text[:1].upper()}{text[1:].rstrip('. ')}."
 
 
 def _rows(value: Any) -> list[dict[str, Any]]:
@@ -105,16 +111,3 @@ def _versions(result: Unmixing) -> list[tuple[str, str]]:
     own = [("unmix", str(result.provenance.get("unmix_version") or ""))]
     own += [("commit", str(commit))] if commit else []
     return [row for row in own + _listed(section(result, "versions")) if row[1]]
-
-
-def _scale_bar(result: Unmixing) -> tuple[float, str] | None:
-    """Length of a scale bar as a part of the image's width, and what it stands for."""
-    crs, transform = georeferencing(result.abundances)
-    if crs is None or transform is None or not crs.is_projected:
-        return None
-    metres = math.hypot(transform.a, transform.d) * crs.linear_units_factor[1]
-    width = metres * result.abundances.shape[1]
-    decade = 10.0 ** math.floor(math.log10(width / 3))
-    length = max(f * decade for f in (1, 2, 5) if f * decade <= width / 3)
-    label = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
-    return length / width, label

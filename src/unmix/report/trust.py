@@ -12,7 +12,6 @@ from unmix.plot import noise_level
 from unmix.plot.style import section
 from unmix.report.chosen import MEANING, NOTHING_LEFT, misfit_of
 from unmix.report.facts import in_scene, number
-from unmix.report.tables import texts
 from unmix.types import Unmixing
 
 
@@ -24,9 +23,8 @@ class Judgement(NamedTuple):
 
 
 def judgements(result: Unmixing) -> list[Judgement]:
-    """What the run warned of, then what the result's own numbers say about it, doubts first."""
+    """What the result's own numbers say about it beyond what the run warned of, doubts first."""
     rules: tuple[Callable[[Unmixing], Iterator[Judgement]], ...] = (
-        _warned,
         _fit,
         _intervals,
         _outliers,
@@ -38,11 +36,6 @@ def judgements(result: Unmixing) -> list[Judgement]:
     )
     found = [judgement for rule in rules for judgement in rule(result)]
     return sorted(found, key=lambda j: ("doubt", "note", "good").index(j.level))
-
-
-def _warned(result: Unmixing) -> Iterator[Judgement]:
-    for text in texts(result.provenance.get("warnings")):
-        yield Judgement("doubt", f"{text[:1].upper()}{text[1:].rstrip('. ')}.")
 
 
 def _fit(result: Unmixing) -> Iterator[Judgement]:
@@ -74,10 +67,9 @@ def _intervals(result: Unmixing) -> Iterator[Judgement]:
     misfit, surface = misfit_of(result), section(result, "evidence").get("surface")
     varied = isinstance(surface, str) and surface not in MEANING  # typical spectra: it counts
     unsaid = misfit is not None and misfit >= NOTHING_LEFT and not varied
-    if result.uncertainty is not None and misfit is not None and unsaid:
-        text = "The intervals of the abundances do not count what stays unexplained, "
-        more = f"{number(misfit)} times the power of the noise: true errors are larger."
-        yield Judgement("doubt", text + more)
+    if result.uncertainty is not None and unsaid:
+        text = "The intervals of the abundances do not count what stays unexplained: true errors "
+        yield Judgement("doubt", text + "are larger.")
 
 
 def _outliers(result: Unmixing) -> Iterator[Judgement]:
