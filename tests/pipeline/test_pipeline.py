@@ -189,8 +189,7 @@ def test_progress_and_timings():
     told = []
     tell = lambda stage, done: told.append((stage, done))  # noqa: E731
     result = run(scene(), K, method="vca-fcls", progress=tell)
-    stages = ["prepare", "noise", "count", "scale", "fit", "unmix", "residual"]
-    stages += ["identify", "features"]
+    stages = ["prepare", "noise", "count", "scale", "fit", "plan", "identify", "unmix"]
     assert [s for s, done in told if done == 0] == [s for s, done in told if done == 1] == stages
     assert list(result.provenance["timings"]) == stages
     assert all(t >= 0 for t in result.provenance["timings"].values())
@@ -228,7 +227,7 @@ def test_the_record_is_complete_and_survives_json(method):
     assert set(about) == {
         *("unmix_version", "git_commit", "created", "seed", "threads", "versions"),
         *("method", "scale", "n_endmembers", "noise"),
-        *("input", "preparation", "bands", "pixels"),
+        *("input", "preparation", "sample", "bands", "pixels", "tiles"),
         *("identification", "geology", "convergence", "evidence", "history", "timings", "warnings"),
     }
     again = json.loads(json.dumps(json_safe(about), allow_nan=False))
@@ -387,15 +386,6 @@ def test_configure():
     assert decide.configure(None, None, 3, "l2", 9, "auto", None).preset == "best"
     net = decide.configure("cresdae", None, 3, "none", 0, "cpu", None, print)
     assert net.device == "cpu" and net.progress is print
-
-
-def test_residuals_in_chunks_are_residuals(monkeypatch):
-    X = make_ready(scene(noise=0.02)).X
-    model = VCAFCLS(K).fit(X)
-    A = model.transform(X)
-    whole = assemble.residuals(model, X, A, "shade")
-    monkeypatch.setattr(assemble, "_CHUNK", 13)
-    np.testing.assert_array_equal(assemble.residuals(model, X, A, "shade"), whole)
 
 
 def test_a_method_that_diverges_is_said_to():

@@ -3,7 +3,7 @@
 from unmix.features.continuum import convex_hull, hull_quotient, remove_continuum
 from unmix.features.depth import FeatureValues, measure
 from unmix.features.maps import FeatureMaps, feature_maps
-from unmix.features.signal import signal_of
+from unmix.features.signal import Signal, signal, signal_of
 from unmix.features.windows import FEATURES, MAPPED, Feature, feature
 
 __all__ = [
@@ -12,11 +12,13 @@ __all__ = [
     "Feature",
     "FeatureMaps",
     "FeatureValues",
+    "Signal",
     "convex_hull",
     "feature",
     "feature_maps",
     "hull_quotient",
     "measure",
     "remove_continuum",
+    "signal",
     "signal_of",
 ]

@@ -9,16 +9,79 @@ there (`unmix.denoise`).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from unmix.checks import InputError
+from unmix.denoise import Whitening, halo_of
 
-__all__ = ["signal_of"]
+__all__ = ["Signal", "signal", "signal_of"]
 
 _ENOUGH = 50  # pixels below which there is no subspace to tell
 _MOST = 16  # components that patches are compared in: of more, materials vary, and it takes long
 _SIDE = 8  # rows and columns below which there are no patches to compare
+
+
+@dataclass(frozen=True, eq=False)
+class Signal:
+    """Where the signal of a scene lies, so that any part of it can be cleaned in the same way.
+
+    Parameters
+    ----------
+    white : Whitening, optional
+        Coordinates in the signal subspace; None if the pixels were too few to tell.
+    patches : bool
+        Average alike patches of an image there.
+    """
+
+    white: Whitening | None
+    patches: bool
+
+    @property
+    def halo(self) -> int:
+        """Pixels around a pixel of an image on which its values depend."""
+        return halo_of() if self.patches else 0
+
+    def apply(self, X: ArrayLike) -> NDArray[np.float32]:
+        """Pixels (..., band) cleaned; of an image (row, column, band) as an image if `patches`.
+
+        A pixel with a missing value stays as it is.
+        """
+        values = np.asarray(X, np.float32)
+        out = np.array(values)
+        good = np.asarray(np.isfinite(values).all(axis=-1))
+        if self.white is None or not good.any():
+            return out
+        z: NDArray[np.floating] = self.white.coordinates(values[good])
+        if self.patches and values.ndim == 3:
+            z = _patches(z, good, self.white.power)
+        out[good] = self.white.spectra(z)
+        return out
+
+
+def signal(X: ArrayLike, *, image: bool = False, seed: int = 0) -> Signal:
+    """The signal of a scene, from pixels (..., band) of it.
+
+    Parameters
+    ----------
+    X : array_like, shape (pixel, band) or (row, column, band)
+        Kept bands only.
+    image : bool
+        What it is applied to has neighbours whose patches may be compared.
+    seed : int
+        Of the sample that noise is estimated from.
+    """
+    from unmix.denoise.whiten import whitening
+    from unmix.subspace import estimate_noise
+
+    pixels = np.asarray(X, np.float32)
+    pixels = pixels[np.isfinite(pixels).all(axis=-1)]
+    if len(pixels) < _ENOUGH:
+        return Signal(None, False)
+    white = whitening(pixels, estimate_noise(pixels, seed=seed).sigma, 1)
+    return Signal(white, image and white.axes.shape[1] <= _MOST)
 
 
 def signal_of(X: ArrayLike, *, seed: int = 0) -> NDArray[np.float32]:
@@ -46,24 +109,11 @@ def signal_of(X: ArrayLike, *, seed: int = 0) -> NDArray[np.float32]:
     >>> bool(np.abs(signal_of(noisy) - clean).mean() < 0.3 * np.abs(noisy - clean).mean())
     True
     """
-    from unmix.denoise.whiten import whitening
-    from unmix.subspace import estimate_noise
-
     values = np.asarray(X, np.float32)
     if values.ndim < 2:
         raise InputError(f"X: got shape {values.shape}; give (pixel, band) or (row, column, band)")
-    out = np.array(values)
-    good = np.asarray(np.isfinite(values).all(axis=-1))
-    if good.sum() < _ENOUGH:
-        return out
-    pixels = values[good]
-    white = whitening(pixels, estimate_noise(pixels, seed=seed).sigma, 1)
     image = values.ndim == 3 and min(values.shape[:2]) >= _SIDE
-    if image and white.axes.shape[1] <= _MOST:
-        out[good] = white.spectra(_patches(white.coordinates(pixels), good, white.power))
-    else:
-        out[good] = white.spectra(white.coordinates(pixels))
-    return out
+    return signal(values, image=image, seed=seed).apply(values)
 
 
 def _patches(

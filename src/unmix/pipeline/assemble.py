@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from unmix.pipeline.features import labels, stacked
-from unmix.pipeline.outside import NO_DATA, reasons
+from unmix.pipeline.features import FeaturePlan, labels
+from unmix.pipeline.outside import NO_DATA, LeftOutMap, reasons
 from unmix.pipeline.provenance import hash_files
 from unmix.pipeline.ready import Ready, band_values
 from unmix.types import STATISTICS, Endmembers, Unmixing
@@ -16,35 +17,18 @@ from unmix.types import STATISTICS, Endmembers, Unmixing
 if TYPE_CHECKING:
     import xarray as xr
 
-    from unmix.features import FeatureMaps
     from unmix.methods.base import Unmixer
+    from unmix.tiles.cut import Tile
 
-__all__ = ["assemble", "convergence", "describe", "member_spectra", "record", "residuals"]
+__all__ = ["assemble", "convergence", "describe", "left_out", "member_spectra", "record"]
 
 Pixels = NDArray[np.floating]
 
-_CHUNK = 65_536  # pixels whose residual is worked out at a time
 _PROOF = 10_000  # pixels on which optimality is proved
+_VIEW = 2048  # rows or columns of the false-colour view, at most
 
 
-def residuals(estimator: Unmixer, X: Pixels, A: Pixels, scale: str) -> NDArray[np.float32]:
-    """Reconstruction RMSE, spectral angle [rad] and brightness of every pixel: (pixel, 3)."""
-    out = np.empty((len(X), 3), np.float32)
-    for start in range(0, len(X), _CHUNK):
-        part = slice(start, start + _CHUNK)
-        x, fit = X[part], estimator.inverse_transform(A[part])
-        along = (x * fit).sum(axis=-1)
-        power = np.maximum((fit * fit).sum(axis=-1), np.finfo(np.float32).tiny)
-        s = along / power if scale != "none" else np.ones(len(x), x.dtype)
-        size = np.sqrt(power) * np.linalg.norm(x, axis=-1)
-        out[part, 0] = np.sqrt(((x - s[:, None] * fit) ** 2).mean(axis=-1))
-        cosine = along / np.maximum(size, np.finfo(np.float32).tiny)
-        out[part, 1] = np.arccos(np.clip(cosine, -1, 1))
-        out[part, 2] = s
-    return out
-
-
-def convergence(estimator: Unmixer, X: Pixels, A: Pixels, scale: str) -> dict[str, Any]:
+def convergence(estimator: Unmixer, X: Pixels, scale: str) -> dict[str, Any]:
     """Status sentence, and for the exact solvers the proof on a part of the pixels."""
     from unmix.methods.linear import LinearUnmixer
 
@@ -62,7 +46,9 @@ def convergence(estimator: Unmixer, X: Pixels, A: Pixels, scale: str) -> dict[st
     if scale == "shade":
         kkt = kkt_residual(x, E, nnls(x, E), sum_to_one=False).max()
     else:
-        kkt = kkt_residual(normalise(x, scale)[0], normalise(E, scale)[0], A[:_PROOF]).max()
+        kkt = kkt_residual(
+            normalise(x, scale)[0], normalise(E, scale)[0], estimator.transform(x)
+        ).max()
     return found | {"kkt": float(kkt), "pixels_checked": len(x)}
 
 
@@ -84,13 +70,12 @@ def describe(estimator: Unmixer, name: str) -> dict[str, Any]:
 _PRODUCT = ("sensor", "quantity", "units", "acquired", "sun_zenith", "product_bands")
 
 
-def record(ready: Ready) -> dict[str, Any]:
+def record(ready: Ready, outside: LeftOutMap) -> dict[str, Any]:
     """What was read, kept and masked, as the manifest holds it."""
     from unmix.scene import files_of, geo_of, swath_of
 
-    swath = swath_of(ready.scene)
-    scene, prepared, valid = ready.scene, ready.preparation, ready.valid
-    outside = reasons(ready.left_out, prepared.mask, valid)
+    swath, scene, prepared = swath_of(ready.scene), ready.scene, ready.preparation
+    used = int((outside.code == 0).sum())
     return {
         "input": {
             "path": scene.attrs.get("source"),
@@ -102,14 +87,15 @@ def record(ready: Ready) -> dict[str, Any]:
             "history": list(scene.attrs.get("history", [])),
         },
         "preparation": list(prepared.steps),
+        "sample": ready.sample.about,
         "bands": {
             "kept": np.isin(np.arange(prepared.n_bands), prepared.kept).tolist(),
             "reason": {str(i): why for i, why in prepared.reasons.items()},
             "wavelength": band_values(scene, "wavelength"),
         },
         "pixels": {
-            "total": int(valid.size),
-            "masked": int(valid.size - valid.sum()),
+            "total": int(outside.code.size),
+            "masked": int(outside.code.size) - used,
             "by": {
                 why: int((outside.code == i).sum()) for i, why in enumerate(outside.why, start=1)
             },
@@ -137,53 +123,61 @@ def member_spectra(
     )
 
 
+def left_out(
+    ready: Ready, maps: Mapping[str, NDArray[np.float32]], unread: Sequence[Tile]
+) -> LeftOutMap:
+    """Which pixels have no abundances, and why."""
+    valid = np.isfinite(maps["abundances"][..., 0])
+    before = ready.left_out
+    if not unread:
+        return reasons(before, ready.preparation.mask, valid)
+    gone = np.zeros(valid.shape, bool)
+    for tile in unread:
+        gone[tile] = True
+    return reasons(before, ready.preparation.mask, valid, gone)
+
+
 def assemble(
     ready: Ready,
-    A: Pixels,
-    residual: NDArray[np.float32],
+    maps: Mapping[str, NDArray[np.float32]],
     endmembers: Endmembers,
     provenance: dict[str, Any],
-    uncertainty: Pixels | None = None,
-    features: FeatureMaps | None = None,
+    outside: LeftOutMap,
+    features: FeaturePlan | None = None,
 ) -> Unmixing:
     """Maps on the scene's grid with the endmembers and the record.
 
-    `A`, `residual` and what is in `features` are (valid pixel, ...), `uncertainty` (valid pixel,
-    member, statistic). Maps of a scene in swath geometry stay in the swath and carry their grid,
-    `attrs["swath"]`.
+    `maps` are those of `unmix.tiles.work.Work.layers`, (y, x, ...). Maps of a scene in swath
+    geometry stay in the swath and carry their grid, `attrs["swath"]`.
     """
     import xarray as xr
 
-    from unmix.plot import false_colour
+    from unmix.plot import stretched
     from unmix.scene import geo_coords, swath_of
 
     swath = swath_of(ready.scene)
     attrs = {} if swath is None else {"swath": swath}
-    grid, valid = geo_coords(ready.scene), ready.valid
+    grid = geo_coords(ready.scene)
 
-    def on_grid(values: Pixels, **labels: list[str]) -> xr.DataArray:
-        full = np.full((*valid.shape, *values.shape[1:]), np.nan, np.float32)
-        full[valid] = values
-        return xr.DataArray(full, {**grid, **labels}, ("y", "x", *labels), attrs=attrs)
+    def on_grid(name: str, **labels: list[str]) -> xr.DataArray:
+        return xr.DataArray(maps[name], {**grid, **labels}, ("y", "x", *labels), attrs=attrs)
 
-    outside = reasons(ready.left_out, ready.preparation.mask, valid)
     why = None
     if set(outside.why) - {NO_DATA}:
         code = outside.code.astype(np.float32)
         why = xr.DataArray(code, grid, ("y", "x"), attrs=attrs)
-    member, sure = list(endmembers.names), None
-    if uncertainty is not None:
-        sure = on_grid(uncertainty, member=member, quantity=list(STATISTICS))
-    shown = None
+    member, sure, shown = list(endmembers.names), None, None
+    if "uncertainty" in maps:
+        sure = on_grid("uncertainty", member=member, quantity=list(STATISTICS))
     if features is not None:
-        shown = on_grid(stacked(features), quantity=labels(features.names))
-    seen = np.where(valid[..., None], ready.cube, np.float32(np.nan))
+        shown = on_grid("features", quantity=labels(features.names))
+    step = max(1, int(np.ceil(max(outside.code.shape) / _VIEW)))
     return Unmixing(
-        on_grid(A, member=member),
+        on_grid("abundances", member=member),
         endmembers,
-        on_grid(residual, quantity=["rmse", "angle", "scale"]),
+        on_grid("residual", quantity=["rmse", "angle", "scale"]),
         provenance,
-        false_colour(seen, band_values(ready.scene, "wavelength")),
+        stretched(maps["view"][::step, ::step]),
         sure,
         why,
         features=shown,

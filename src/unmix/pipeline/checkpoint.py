@@ -29,10 +29,10 @@ from sklearn.utils.validation import check_is_fitted
 import unmix
 from unmix.checks import InputError
 
-__all__ = ["check_free", "load_model", "model_info", "save_model"]
+__all__ = ["FILES", "check_free", "load_model", "model_info", "save_model"]
 
 FORMAT = 1
-_CARD, _ARRAYS = "model.json", "model.safetensors"
+FILES = _CARD, _ARRAYS = "model.json", "model.safetensors"
 _LARGEST_CARD = 16 * 2**20  # bytes
 _KEYS: dict[str, type | tuple[type, ...]] = {
     "format": int,

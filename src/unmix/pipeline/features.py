@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,23 +13,71 @@ from unmix.checks import InputError
 from unmix.pipeline.ready import Ready, band_values
 
 if TYPE_CHECKING:
-    from unmix.features import FeatureMaps
+    from unmix.features import FeatureMaps, Signal
 
-__all__ = ["features_of", "labels", "stacked"]
+__all__ = ["FeaturePlan", "labels", "plan_features", "stacked"]
+
+SMALLEST = 8
+"""Rows and columns of a scene below which there are no patches to compare."""
 
 QUANTITIES = ("{} nm depth", "{} nm centre [nm]", "{} nm mask")
 
 
-def features_of(ready: Ready, *, denoise: bool, seed: int) -> FeatureMaps | None:
-    """Features (valid pixel, feature) of a prepared scene; None where its bands cover none.
+@dataclass(frozen=True, eq=False)
+class FeaturePlan:
+    """Which features are mapped, and how pixels are cleaned before; decided once for a scene.
 
-    Pixels are projected on their signal subspace first. With `denoise`, for methods whose own work
-    takes as long, alike patches of the image are averaged there, too (`unmix.features.signal_of`).
+    Parameters
+    ----------
+    names : tuple of str
+        Features that the bands cover.
+    wavelength : ndarray, shape (kept band,)
+        In nm.
+    signal : Signal
+        Pixels are projected on their signal subspace first (`unmix.features.signal`).
+    """
+
+    names: tuple[str, ...]
+    wavelength: NDArray[np.float64]
+    signal: Signal
+
+    @property
+    def halo(self) -> int:
+        """Pixels around a pixel of an image on which its features depend."""
+        return self.signal.halo
+
+    def __call__(
+        self, X: NDArray[np.floating], inner: tuple[slice, slice], seen: NDArray[np.bool_]
+    ) -> NDArray[np.float32]:
+        """Depth, centre and mask (pixel, 3 · feature) of pixels, or of those of an image.
+
+        Parameters
+        ----------
+        X : ndarray, shape (pixel, kept band) or (row, column, kept band)
+        inner : (rows, columns)
+            The part of an image that is asked for.
+        seen : ndarray of bool
+            Which pixels of that part.
+        """
+        from unmix.features import feature, feature_maps
+
+        clean = self.signal.apply(X)
+        pixels = clean[inner][seen] if clean.ndim == 3 else clean
+        good = np.ones(len(self.wavelength), bool)
+        entries = [feature(name) for name in self.names]
+        return stacked(feature_maps(pixels, self.wavelength, entries, good=good))
+
+
+def plan_features(ready: Ready, *, denoise: bool, seed: int) -> FeaturePlan | None:
+    """What to map of a prepared scene; None where its bands cover no feature.
+
+    With `denoise`, for methods whose own work takes as long, alike patches of the image are
+    averaged in the signal subspace, too.
     """
     wavelength = band_values(ready.scene, "wavelength")
     if wavelength is None:
         return None
-    from unmix.features import MAPPED, feature, feature_maps, signal_of
+    from unmix.features import MAPPED, feature_maps, signal
 
     nm = wavelength[ready.preparation.kept]
     try:  # a probe of two pixels: what is not covered costs nothing
@@ -39,11 +87,8 @@ def features_of(ready: Ready, *, denoise: bool, seed: int) -> FeatureMaps | None
     covered = [name for k, name in enumerate(MAPPED) if np.isfinite(probe.depth[:, k]).any()]
     if not covered:
         return None
-    pixels = signal_of(ready.image, seed=seed)[ready.valid] if denoise else None
-    if pixels is None:
-        pixels = signal_of(ready.X, seed=seed)
-    found = feature_maps(pixels, nm, [feature(name) for name in covered])
-    return replace(found, names=tuple(covered))
+    image = denoise and min(ready.scene.shape[:2]) >= SMALLEST
+    return FeaturePlan(tuple(covered), nm, signal(ready.X, image=image, seed=seed))
 
 
 def labels(names: Sequence[str]) -> list[str]:

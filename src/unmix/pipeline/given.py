@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["as_given", "names_with", "region_endmembers", "regions_of", "with_regions"]
 
+_ROWS = 64  # of the scene, read at a time
+
 
 def regions_of(
     scene: xr.DataArray, roi: str | Path | Sequence[Region] | None, field: str | None
@@ -79,7 +81,7 @@ def region_endmembers(
     prepared = replace(ready.preparation, mask=None)
     spectra, spread, about = [], [], []
     for region in regions:
-        pixels, valid = prepared.apply(ready.cube[region.rows, region.cols])
+        pixels, valid = prepared.apply(_values(ready.scene, region))
         if not valid.any():
             raise InputError(
                 f"roi: none of the {len(region)} pixels of {region.name!r:.60} holds data; "
@@ -104,6 +106,18 @@ def region_endmembers(
     source = f"means of {len(regions)} regions"
     made = Endmembers(restore(E), nm, names, source, fwhm, restore(np.stack(spread)))
     return made, tuple(about), E
+
+
+def _values(scene: xr.DataArray, region: Region) -> NDArray[np.float32]:
+    """Values (pixel, band) of a region; windows of a few rows are read, and no more."""
+    rows, cols = np.asarray(region.rows), np.asarray(region.cols)
+    out = np.empty((len(rows), scene.sizes["band"]), np.float32)
+    for group in np.unique(rows // _ROWS):
+        here = np.flatnonzero(rows // _ROWS == group)
+        r, c = rows[here], cols[here]
+        block = scene[r.min() : r.max() + 1, c.min() : c.max() + 1].values
+        out[here] = block[r - r.min(), c - c.min()]
+    return out
 
 
 def names_with(given: tuple[str, ...], n: int) -> tuple[str, ...]:

@@ -15,10 +15,14 @@ from unmix.checks import InputError
 from unmix.extract.reduce import sample_rows
 from unmix.geology.settings import with_settings
 from unmix.pipeline import assemble, decide
-from unmix.pipeline.checkpoint import check_free, load_model, model_info, save_model
+from unmix.pipeline.checkpoint import FILES, check_free, load_model, model_info, save_model
+from unmix.pipeline.provenance import hash_files
 from unmix.pipeline.ready import Ready, as_scene, band_values, make_ready, prepared_with
 from unmix.pipeline.stages import Progress, Stages, fit, solve
+from unmix.pipeline.tiled import begun
 from unmix.prepare import plan
+from unmix.tiles.execution import Execution
+from unmix.tiles.residual import residuals
 from unmix.types import Endmembers, Unmixing
 
 if TYPE_CHECKING:
@@ -98,13 +102,14 @@ def apply_model(
     finetune: bool = False,
     features: bool = True,
     progress: Progress | None = None,
+    execution: Execution | None = None,
 ) -> Unmixing:
     """Unmix a scene with a model that `train_model` wrote.
 
     The scene must have the model's bands: centres within 1 nm where both have wavelengths, the
     same number of bands otherwise. With `finetune` the model is first fitted to the scene, from
     what it holds; its members keep their order and names, and the model file stays as it is.
-    `features` as in `unmix.run`.
+    `features` and `execution` as in `unmix.run`.
 
     Raises
     ------
@@ -113,10 +118,37 @@ def apply_model(
         `finetune` for a method that has nothing to go on from.
     """
     card, estimator = model_info(model), load_model(model)
-    data = as_scene(scene)
+    data, execution = as_scene(scene), execution or Execution()
     stage = Stages(progress)
     with stage("prepare"):
-        ready = _ready_for(card, estimator.n_features_in_, data, mask)
+        ready = _ready_for(card, estimator.n_features_in_, data, mask, execution.bytes)
+    about = {"model": hash_files([Path(model) / name for name in FILES]), "features": features}
+    job, shape = begun(ready, execution, about | {"finetune": finetune})
+    before = None if job is None else job.fitted()
+    if before is None:
+        decisions = _decided(card, estimator, ready, str(model), finetune, stage)
+        if job is not None:
+            job.keep_fit(estimator, decisions)
+    else:
+        estimator, decisions = before
+    result = solve(
+        ready, estimator, decisions, stage, seed=estimator.seed, names=tuple(card["names"] or ()),
+        features=features, execution=execution, shape=shape,
+    )  # fmt: skip
+    result = with_settings(result, None, None, None)
+    found = [*result.provenance["warnings"], *_farther(card, result, finetune)]
+    return replace(result, provenance={**result.provenance, "warnings": found})
+
+
+def _decided(
+    card: Mapping[str, Any],
+    estimator: Unmixer,
+    ready: Ready,
+    model: str,
+    finetune: bool,
+    stage: Stages,
+) -> dict[str, Any]:
+    """The scene's noise, the model fitted to it if asked for, and what the model settles."""
     with stage("noise"):
         noise = decide.noise(ready.X, estimator.seed)
     if finetune:
@@ -124,19 +156,12 @@ def apply_model(
             _finetune(estimator, card["method"], ready, tell)
     trained = f"the model was trained so ({Path(model).name})"
     about = assemble.describe(estimator, card["method"])
-    decisions = {
-        "method": about | {"model": str(model), "finetuned": finetune},
+    return {
+        "method": about | {"model": model, "finetuned": finetune},
         "scale": {"mode": estimator.scale, "chosen": "model", "why": trained, "evidence": {}},
         "n_endmembers": {"k": len(estimator.endmembers_), "chosen": "model", "why": trained},
         "noise": noise,
     }
-    names = tuple(card["names"] or ())
-    result = solve(
-        ready, estimator, decisions, stage, seed=estimator.seed, names=names, features=features
-    )
-    result = with_settings(result, None, None, None)
-    found = [*result.provenance["warnings"], *_farther(card, result, finetune)]
-    return replace(result, provenance={**result.provenance, "warnings": found})
 
 
 def _finetune(estimator: Unmixer, name: str, ready: Ready, tell: Callable[[float], None]) -> None:
@@ -167,7 +192,7 @@ def _tried(estimator: Unmixer, X: NDArray[np.floating]) -> float:
     A = estimator.transform(X)
     if not (np.isfinite(A).all() and np.isfinite(estimator.inverse_transform(A)).all()):
         raise FloatingPointError("the training diverged; lower the learning rates set for it")
-    return float(np.median(assemble.residuals(estimator, X, A, "shade")[:, 1]))
+    return float(np.median(residuals(estimator, X, A, "shade")[:, 1]))
 
 
 def _carried_by(scene: xr.DataArray) -> Endmembers | None:
@@ -183,7 +208,11 @@ def _carried_by(scene: xr.DataArray) -> Endmembers | None:
 
 
 def _ready_for(
-    card: Mapping[str, Any], n_features: int, scene: xr.DataArray, mask: ArrayLike | None
+    card: Mapping[str, Any],
+    n_features: int,
+    scene: xr.DataArray,
+    mask: ArrayLike | None,
+    memory: int,
 ) -> Ready:
     """The scene prepared to the model's bands."""
     kept = _bands_for(card, scene)
@@ -205,7 +234,7 @@ def _ready_for(
             f"scene: band {lost[0] + 1}, which the model needs, cannot be used "
             f"({prepared.reasons[int(lost[0])]}); train a model without it"
         )
-    return prepared_with(scene, replace(prepared, kept=kept))
+    return prepared_with(scene, replace(prepared, kept=kept), memory=memory)
 
 
 def _bands_for(card: Mapping[str, Any], scene: xr.DataArray) -> NDArray[np.intp]:

@@ -15,9 +15,10 @@ from unmix.prepare.land import land_masks
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["GIVEN", "NO_DATA", "LeftOutMap", "left_out_of", "reasons"]
+__all__ = ["GIVEN", "NO_DATA", "UNREAD", "LeftOutMap", "left_out_of", "reasons"]
 
 GIVEN = "left out by the mask given"
+UNREAD = "the file cannot be read there"
 NO_DATA = "no data, or a bad value in a band that is used"
 
 
@@ -73,11 +74,15 @@ def left_out_of(scene: xr.DataArray, mask: ArrayLike | None, text: str) -> LeftO
 
 
 def reasons(
-    before: LeftOutMap | None, mask: NDArray[np.bool_] | None, valid: NDArray[np.bool_]
+    before: LeftOutMap | None,
+    mask: NDArray[np.bool_] | None,
+    valid: NDArray[np.bool_],
+    unread: NDArray[np.bool_] | None = None,
 ) -> LeftOutMap:
     """Every reason for which pixels are not valid, no data the last of them.
 
-    What was asked for is among them even where it leaves out nothing.
+    What was asked for is among them even where it leaves out nothing. `unread` is where the file
+    could not be read.
 
     >>> found = reasons(None, np.array([[True, False, False]]), np.array([[False, False, True]]))
     >>> found.code, found.why[1][:7]
@@ -90,11 +95,14 @@ def reasons(
             code[mask] = 1
     else:
         code, why = before.code.copy(), before.why
+    if unread is not None:
+        why = (*why, UNREAD)
+        code[unread & (code == 0)] = len(why)
     why = (*why, NO_DATA)
     code[~valid & (code == 0)] = len(why)
     present = [
         i for i, name in enumerate(why, start=1)
-        if name not in (GIVEN, NO_DATA) or (code == i).any()
+        if name not in (GIVEN, NO_DATA, UNREAD) or (code == i).any()
     ]  # fmt: skip
     number = np.zeros(len(why) + 1, np.uint8)
     number[present] = np.arange(1, len(present) + 1)

@@ -17,6 +17,8 @@ from unmix.pipeline.outside import LeftOutMap, left_out_of
 from unmix.prepare import plan
 from unmix.prepare.preparation import Preparation
 from unmix.prepare.radiance import check_reflectance
+from unmix.tiles.fill import filled
+from unmix.tiles.sample import Sample, draw
 from unmix.types import Endmembers
 
 if TYPE_CHECKING:
@@ -29,7 +31,6 @@ __all__ = [
     "Ready",
     "as_scene",
     "band_values",
-    "filled",
     "make_ready",
     "on_bands_of",
     "prepared_with",
@@ -46,10 +47,8 @@ class Ready:
     ----------
     scene : xarray.DataArray, dims (y, x, band)
     preparation : Preparation
-    X : ndarray, float32, shape (valid pixel, kept band)
-    valid : ndarray of bool, shape (y, x)
-    cube : ndarray, float32, shape (y, x, band)
-        The scene's values, for figures.
+    sample : Sample
+        Prepared pixels that everything is decided from: all of them, or blocks of a large scene.
     given : Endmembers, optional
         Known endmembers on all the scene's bands.
     E : ndarray, shape (member, kept band), optional
@@ -58,17 +57,25 @@ class Ready:
 
     scene: xr.DataArray
     preparation: Preparation
-    X: Pixels
-    valid: NDArray[np.bool_]
-    cube: NDArray[np.float32]
+    sample: Sample
     given: Endmembers | None = None
     E: Pixels | None = None
     regions: tuple[dict[str, Any], ...] = ()
     left_out: LeftOutMap | None = None
 
+    @property
+    def X(self) -> NDArray[np.float32]:
+        """The sample's pixels (valid pixel, kept band)."""
+        return self.sample.X
+
+    @property
+    def valid(self) -> NDArray[np.bool_]:
+        """Which pixels of the sample are valid (y, x)."""
+        return self.sample.valid
+
     @cached_property
-    def image(self) -> NDArray[np.float32]:
-        """The prepared scene (y, x, kept band); a pixel that is not valid mirrors valid ones.
+    def image(self) -> NDArray[np.floating]:
+        """The sample as an image (y, x, kept band); a pixel that is not valid mirrors valid ones.
 
         For methods that look at a pixel's neighbours: there is nothing in it that could leak.
         """
@@ -77,10 +84,6 @@ class Ready:
     def seen_by(self, method: type[Unmixer] | Unmixer) -> Pixels:
         """What a method is given: the image if it looks at neighbours, else the valid pixels."""
         return self.image if method.halo else self.X
-
-    def only_valid(self, values: Pixels) -> Pixels:
-        """What a method gave for `seen_by`, as (valid pixel, ...)."""
-        return values[self.valid] if values.ndim == 3 else values
 
     @property
     def warnings(self) -> list[str]:
@@ -110,8 +113,11 @@ def make_ready(
     leave_out: str | None = None,
     seed: int = 0,
     options: Mapping[str, Any] | None = None,
+    memory: int | None = None,
 ) -> Ready:
     """Open and prepare a scene; `options` are keywords of `unmix.prepare.plan`.
+
+    `memory` is what may be taken, in bytes.
 
     Endmembers of regions (`roi`) follow those of `endmembers`.
     """
@@ -124,7 +130,8 @@ def make_ready(
         outside = left_out_of(data, mask, leave_out)
         mask = outside.mask
     preparation = plan(data, mask=mask, seed=seed, excluded=_gaps(given), **dict(options or {}))
-    ready = replace(prepared_with(data, preparation), left_out=outside)
+    ready = prepared_with(data, preparation, seed=seed, memory=memory)
+    ready = replace(ready, left_out=outside)
     if endmembers is None:
         return with_regions(ready, regions)
     guess = not data.attrs.get("scale_declared")
@@ -134,45 +141,14 @@ def make_ready(
     return with_regions(ready, regions)
 
 
-def filled(X: Pixels, valid: NDArray[np.bool_]) -> Pixels:
-    """Pixels (valid pixel, band) on their grid (y, x, band), gaps filled by their mirror images.
-
-    A gap is mirrored in the valid pixel next to it; where that leads out of the valid pixels, half
-    as far behind it, a quarter, ..., and at last it is that pixel itself. One pixel all over a wide
-    gap would be a spectrum whose noise looks like signal.
-
-    >>> filled(np.array([[1.0], [2.0]]), np.array([[True, False, False, True]]))[0, :, 0]
-    array([1., 1., 2., 2.])
-    >>> filled(np.array([[1.0], [2], [3]]), np.array([[True, True, True, False, False]]))[0, :, 0]
-    array([1., 2., 3., 2., 1.])
-    """
-    if valid.all():
-        return X.reshape(*valid.shape, -1)
-    from scipy.ndimage import distance_transform_edt
-
-    row = np.zeros(valid.shape, np.intp)
-    row[valid] = np.arange(len(X))
-    near = np.asarray(distance_transform_edt(~valid, return_distances=False, return_indices=True))
-    away = near - np.indices(valid.shape)
-    y, x = near
-    last = np.array(valid.shape)[:, None, None] - 1
-    for part in (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1):
-        there = near + np.rint(part * away).astype(np.intp)
-        inside = ((there >= 0) & (there <= last)).all(axis=0)
-        v, u = np.clip(there, 0, last)
-        good = inside & valid[v, u]
-        y, x = np.where(good, v, y), np.where(good, u, x)
-    image: Pixels = X[row[y, x]]
-    return image
-
-
-def prepared_with(scene: xr.DataArray, preparation: Preparation) -> Ready:
-    """Read a scene and prepare it by a plan."""
-    cube = np.asarray(scene.values, np.float32)
-    pixels, valid = preparation.apply(cube)
-    if valid.sum() < 1:
+def prepared_with(
+    scene: xr.DataArray, preparation: Preparation, *, seed: int = 0, memory: int | None = None
+) -> Ready:
+    """Prepare a scene by a plan, and draw the sample it is decided from."""
+    sample = draw(scene, preparation, seed, memory)
+    if not len(sample.X):
         raise InputError(f"{scene.attrs.get('source', 'scene')}: no valid pixel is left")
-    return Ready(scene, preparation, np.ascontiguousarray(pixels[valid]), valid, cube)
+    return Ready(scene, preparation, sample)
 
 
 def as_scene(scene: xr.DataArray | str | Path) -> xr.DataArray:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from unmix.checks import check_option
 from unmix.cover import check_cover, with_rest
@@ -18,24 +18,27 @@ from unmix.geology.anomalies import check_anomalies
 from unmix.geology.materials import check_ternary
 from unmix.geology.settings import with_settings
 from unmix.pipeline import assemble, decide
-from unmix.pipeline.features import features_of
 from unmix.pipeline.given import as_given, names_with
 from unmix.pipeline.naming import library_of, named
 from unmix.pipeline.provenance import code
 from unmix.pipeline.ready import Ready, make_ready
+from unmix.pipeline.tiled import begun, unmixed, work_of
 from unmix.pipeline.workflow import check_pretrain, pretrained
-from unmix.types import STATISTICS, Endmembers, Unmixing
+from unmix.tiles.execution import Execution
+from unmix.types import Endmembers, Unmixing
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from unmix.io.roi import Region
     from unmix.methods.base import Unmixer
+    from unmix.tiles.runner import Outcome
 
 __all__ = ["Progress", "Stages", "extract_endmembers", "fit", "run", "solve"]
 
-Pixels = NDArray[np.floating]
 Progress = Callable[[str, float], None]
+"""Called with a stage's name and the fraction of it that is done. If it has a method `words`, that
+is called with the name and how it goes: throughput and memory."""
 
 
 @dataclass
@@ -46,12 +49,14 @@ class Stages:
     timings: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
-    def __call__(self, name: str) -> Iterator[Callable[[float], None]]:
-        """Time a stage; what it yields takes the fraction that is done."""
+    def __call__(self, name: str) -> Iterator[Callable[..., None]]:
+        """Time a stage; what it yields takes the fraction that is done, and words on it."""
 
-        def tell(fraction: float) -> None:
+        def tell(fraction: float, *words: str) -> None:
             if self.progress is not None:
                 self.progress(name, fraction)
+                if words and hasattr(self.progress, "words"):
+                    self.progress.words(name, *words)
 
         tell(0.0)
         start = time.perf_counter()
@@ -83,8 +88,12 @@ def run(
     preparation: Mapping[str, Any] | None = None,
     parameters: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
+    execution: Execution | None = None,
 ) -> Unmixing:
     """Unmix a scene.
+
+    A scene of more than 2¹⁸ pixels is decided from a sample of blocks spread over it
+    (`unmix.tiles.sample`) and read tile by tile; tiles change no map.
 
     Parameters
     ----------
@@ -135,6 +144,8 @@ def run(
         Keywords of the method's constructor.
     progress : callable, optional
         Called with a stage's name and the fraction of it that is done.
+    execution : Execution, optional
+        In how much memory, by how many workers, and where unfinished work is kept.
 
     Returns
     -------
@@ -154,21 +165,31 @@ def run(
     """
     check_anomalies(anomaly_threshold, anomaly_area)
     stage, library = Stages(progress), library_of(identify)
+    execution = execution or Execution()
     with stage("prepare"):
         ready = make_ready(
             scene, endmembers=endmembers, roi=roi, roi_field=roi_field, mask=mask,
-            leave_out=leave_out, seed=seed, options=preparation,
+            leave_out=leave_out, seed=seed, options=preparation, memory=execution.bytes,
         )  # fmt: skip
     if cover is not None:
         check_cover(cover, ready.given, n_endmembers)
     check_ternary(ternary, ready.given, n_endmembers)
-    estimator, decisions = fit(
-        ready, stage, n_endmembers=n_endmembers, method=method, scale=scale, seed=seed,
-        device=device, parameters=parameters, pretrain=pretrain,
-    )  # fmt: skip
+    options: dict[str, Any] = {
+        "n_endmembers": n_endmembers, "method": method, "scale": scale, "seed": seed,
+        "device": device, "parameters": parameters, "pretrain": pretrain,
+    }  # fmt: skip
+    job, shape = begun(ready, execution, {**options, "features": features})
+    before = None if job is None else job.fitted()
+    if before is None:
+        estimator, decisions = fit(ready, stage, **options)
+        if job is not None:
+            job.keep_fit(estimator, decisions)
+    else:
+        estimator, decisions = before
     result = solve(
-        ready, estimator, decisions, stage, seed=seed, library=library, features=features
-    )
+        ready, estimator, decisions, stage, seed=seed, library=library, features=features,
+        execution=execution, shape=shape,
+    )  # fmt: skip
     result = result if cover is None else with_rest(result, cover)
     return with_settings(result, anomaly_threshold, anomaly_area, ternary)
 
@@ -222,18 +243,50 @@ def solve(
     names: tuple[str, ...] = (),
     library: Endmembers | None = None,
     features: bool = True,
+    execution: Execution,
+    shape: tuple[int, int],
 ) -> Unmixing:
-    """Abundances by a fitted method, their residuals, and the record of it all."""
+    """Maps by a fitted method, tile by tile, and the record of it all."""
     mode = decisions["scale"]["mode"]
-    with stage("unmix"):
-        A, uncertainty = _abundances(ready, estimator)
-    with stage("residual"):
-        residual = assemble.residuals(estimator, ready.X, A, mode)
-        found = (A, residual) if uncertainty is None else (A, residual, uncertainty)
-        if not all(np.isfinite(values).all() for values in found):
-            name = decisions["method"]["name"]
-            raise FloatingPointError(f"{name} diverged; lower the learning rates set for it")
-        convergence = assemble.convergence(estimator, ready.X, A, mode)
+    with stage("plan"):
+        work = work_of(ready, estimator, decisions, features=features, seed=seed)
+        convergence = assemble.convergence(estimator, ready.X, mode)
+        endmembers, n_given = _members(ready, estimator, decisions, names, seed)
+    identification: list[dict[str, Any]] = []
+    if library is not None:
+        with stage("identify"):
+            endmembers, identification = named(endmembers, library, n_given)
+    with stage("unmix") as tell:
+        maps, outcome, tiles = unmixed(work, shape, execution, tell)
+    outside = assemble.left_out(ready, maps, [t for t in tiles if t.name in outcome.errors])
+    provenance = {
+        **code(seed),
+        **decisions,
+        **assemble.record(ready, outside),
+        "convergence": convergence,
+        "identification": identification,
+        "evidence": getattr(estimator, "evidence_", None),
+        "history": getattr(estimator, "history_", None),
+        "timings": stage.timings,
+        "tiles": {
+            "count": outcome.tiles, "shape": list(shape), "halo": work.halo,
+            "resumed": outcome.kept, "seconds": outcome.seconds, "unread": outcome.errors,
+        },
+        "warnings": [
+            *ready.warnings, *map(str, getattr(estimator, "warnings_", ())), *_unread(outcome),
+        ],
+    }  # fmt: skip
+    return assemble.assemble(ready, maps, endmembers, provenance, outside, work.features)
+
+
+def _members(
+    ready: Ready,
+    estimator: Unmixer,
+    decisions: dict[str, Any],
+    names: tuple[str, ...],
+    seed: int,
+) -> tuple[Endmembers, int]:
+    """Endmembers on all the scene's bands, and how many of them have the names they were given."""
     spread = getattr(estimator, "spread_", None)
     spectra, source = estimator.endmembers_, f"{decisions['method']['label']}, seed {seed}"
     if ready.given is not None and ready.E is not None:
@@ -245,35 +298,17 @@ def solve(
         else:
             source = f"{ready.given.source}, then {source}"
     endmembers = assemble.member_spectra(ready, spectra, names, source, spread)
-    n_given = len(names) if ready.given is None else len(ready.given)
-    identification: list[dict[str, Any]] = []
-    if library is not None:
-        with stage("identify"):
-            endmembers, identification = named(endmembers, library, n_given)
-    maps = None
-    if features:
-        with stage("features"):
-            maps = features_of(ready, denoise=estimator.halo > 0, seed=seed)
-    provenance = {
-        **code(seed),
-        **decisions,
-        **assemble.record(ready),
-        "convergence": convergence,
-        "identification": identification,
-        "evidence": getattr(estimator, "evidence_", None),
-        "history": getattr(estimator, "history_", None),
-        "timings": stage.timings,
-        "warnings": [*ready.warnings, *map(str, getattr(estimator, "warnings_", ()))],
-    }
-    return assemble.assemble(ready, A, residual, endmembers, provenance, uncertainty, maps)
+    return endmembers, len(names) if ready.given is None else len(ready.given)
 
 
-def _abundances(ready: Ready, estimator: Unmixer) -> tuple[Pixels, Pixels | None]:
-    """Abundances (valid pixel, member); how sure they are (valid pixel, member, statistic)."""
-    A, found = estimator.transform_with_uncertainty(ready.seen_by(estimator))
-    if found is None:
-        return ready.only_valid(A), None
-    return ready.only_valid(A), np.stack([ready.only_valid(found[s]) for s in STATISTICS], axis=-1)
+def _unread(outcome: Outcome) -> list[str]:
+    if not outcome.errors:
+        return []
+    first = next(iter(outcome.errors.values()))
+    return [
+        f"{len(outcome.errors)} of {outcome.tiles} tiles could not be read ({first}); they are "
+        "left out"
+    ]
 
 
 def extract_endmembers(

@@ -11,7 +11,7 @@ from unmix.plot.maps import abundance_maps, overview
 from unmix.plot.residual import noise_level, residual_histogram, residual_map, residual_top
 from unmix.plot.spectra import endmember_spectra
 from unmix.plot.style import member_colour, save_png, shrink
-from unmix.plot.view import false_colour
+from unmix.plot.view import false_colour, stretched, view_bands
 
 __all__ = [
     "abundance_maps",
@@ -31,4 +31,6 @@ __all__ = [
     "residual_top",
     "save_png",
     "shrink",
+    "stretched",
+    "view_bands",
 ]

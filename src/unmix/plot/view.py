@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["false_colour"]
+__all__ = ["false_colour", "stretched", "view_bands"]
 
 RED_GREEN_BLUE = ((650, 550, 450), (2200, 1650, 1250))  # nm: natural, then short-wave infrared
+_NEAR = 10  # bands that are tried for a channel
 
 
 def false_colour(scene_block: Any, wavelength: ArrayLike | None) -> NDArray[np.float32]:
@@ -33,15 +35,54 @@ def false_colour(scene_block: Any, wavelength: ArrayLike | None) -> NDArray[np.f
     >>> false_colour(np.linspace(0, 1, 24).reshape(2, 3, 4), [450, 550, 650, 850]).shape
     (2, 3, 3)
     """
-    channels = [_stretch(scene_block, order) for order in _band_orders(scene_block, wavelength)]
+    orders = _band_orders(scene_block.shape[-1], wavelength)
+    return _stacked([_stretch(scene_block, order[:_NEAR]) for order in orders])
+
+
+def view_bands(
+    n_bands: int, wavelength: ArrayLike | None, empty: Collection[int] = ()
+) -> tuple[int, int, int]:
+    """Bands of the false-colour view: red, green and blue.
+
+    Parameters
+    ----------
+    n_bands : int
+    wavelength : array_like, shape (band,), optional
+        Band centres in nm.
+    empty : collection of int
+        Bands without a value, for which the next best are taken.
+
+    >>> view_bands(4, [450, 550, 650, 850], {2})
+    (1, 1, 0)
+    """
+    orders = _band_orders(n_bands, wavelength)
+    red, green, blue = (
+        next((int(i) for i in order[:_NEAR] if int(i) not in empty), int(order[0]))
+        for order in orders
+    )
+    return red, green, blue
+
+
+def stretched(view: ArrayLike) -> NDArray[np.float32]:
+    """A view (y, x, 3), each channel stretched from its 2nd to 98th percentile to 0..1.
+
+    A constant channel is 0.5, a pixel NaN where any channel is not finite.
+
+    >>> stretched(np.zeros((2, 2, 3)))[0, 0].tolist()
+    [0.5, 0.5, 0.5]
+    """
+    channels = np.asarray(view)
+    return _stacked([_stretch(channels, [i]) for i in range(3)])
+
+
+def _stacked(channels: list[NDArray[np.float64]]) -> NDArray[np.float32]:
     view = np.stack(channels, axis=-1)
     view[~np.isfinite(view).all(axis=-1)] = np.nan
     return view.astype(np.float32)
 
 
-def _band_orders(block: Any, wavelength: ArrayLike | None) -> list[NDArray[np.intp]]:
+def _band_orders(n_bands: int, wavelength: ArrayLike | None) -> list[NDArray[np.intp]]:
     """For red, green and blue: all bands, the best first."""
-    n_bands = block.shape[-1]
     if wavelength is not None:
         centre = np.asarray(wavelength, dtype=float)
         off = [np.abs(np.nan_to_num(centre, nan=np.inf) - np.c_[list(t)]) for t in RED_GREEN_BLUE]
@@ -55,9 +96,9 @@ def _band_orders(block: Any, wavelength: ArrayLike | None) -> list[NDArray[np.in
     return [np.argsort(np.abs(rank - t), kind="stable") for t in targets]
 
 
-def _stretch(block: Any, order: NDArray[np.intp]) -> NDArray[np.float64]:
+def _stretch(block: Any, order: Iterable[int]) -> NDArray[np.float64]:
     """The first band of `order` that has a value, stretched to 0..1."""
-    for i in order[:10]:
+    for i in order:
         band = np.asarray(block[..., int(i)], dtype=np.float64)
         finite = band[np.isfinite(band)]
         if finite.size:

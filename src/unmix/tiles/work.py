@@ -1,0 +1,225 @@
+"""What is done with one tile: read, prepared, unmixed, checked; the maps of its pixels.
+
+Nothing here depends on how the scene was cut: methods that look at neighbours are given the tile
+with its halo, gaps filled as they are in the whole scene, and everything else is done pixel by
+pixel with what was decided before.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unmix.tiles.cut import Tile
+from unmix.tiles.fill import filled, reach_of
+from unmix.tiles.residual import residuals
+from unmix.types import STATISTICS
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from unmix.methods.base import Unmixer
+    from unmix.pipeline.features import FeaturePlan
+    from unmix.prepare.preparation import Preparation
+
+__all__ = ["Done", "Unreadable", "Work", "layers_of"]
+
+Pixels = NDArray[np.floating]
+
+
+class Unreadable(OSError):
+    """A window of the scene that cannot be read."""
+
+
+@dataclass(frozen=True, eq=False)
+class Done:
+    """Maps of a tile.
+
+    Parameters
+    ----------
+    values : ndarray, float32, shape (y, x, layer)
+        In the order of `Work.layers`; NaN where a pixel is not valid.
+    seconds : mapping
+        Spent on reading and on computing.
+    error : str
+        Why the tile could not be read; empty if it could.
+    """
+
+    values: NDArray[np.float32]
+    seconds: dict[str, float]
+    error: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """A scene, and all that was decided about it.
+
+    Parameters
+    ----------
+    scene : xarray.DataArray, dims (y, x, band)
+    preparation : Preparation
+    estimator : Unmixer
+        Fitted.
+    method : str
+        Its name, for messages.
+    scale : str
+    uncertain : bool
+        Whether the method says how sure it is.
+    features : FeaturePlan, optional
+    view : (red, green, blue)
+        Bands of the false-colour view.
+    """
+
+    scene: xr.DataArray
+    preparation: Preparation
+    estimator: Unmixer
+    method: str
+    scale: str
+    uncertain: bool
+    features: FeaturePlan | None
+    view: tuple[int, int, int]
+
+    @property
+    def halo(self) -> int:
+        """Pixels around a pixel on which its maps depend."""
+        return max(int(self.estimator.halo), 0 if self.features is None else self.features.halo)
+
+    @property
+    def layers(self) -> dict[str, tuple[int, ...]]:
+        """Maps by name with their shape after (y, x)."""
+        n = len(self.estimator.endmembers_)
+        found: dict[str, tuple[int, ...]] = {"abundances": (n,), "residual": (3,)}
+        if self.uncertain:
+            found["uncertainty"] = (n, len(STATISTICS))
+        if self.features is not None:
+            found["features"] = (3 * len(self.features.names),)
+        return found | {"view": (3,)}
+
+    @property
+    def pixel_bytes(self) -> int:
+        """What a pixel takes, roughly, while it is worked at: spectra several times, and maps."""
+        n_maps = sum(int(np.prod(shape)) for shape in self.layers.values())
+        copies = 4 if self.halo else 3
+        return 4 * (copies * self.scene.shape[2] + 8 * n_maps)
+
+    def __call__(self, tile: Tile) -> Done:
+        """The maps of a tile.
+
+        Raises
+        ------
+        FloatingPointError
+            The method gave no numbers.
+        """
+        start = time.perf_counter()
+        window, pixels, valid, block = self._read(tile)
+        read = time.perf_counter() - start
+        inner = tile.within(window)
+        seen = valid[inner]
+        out = np.full((*tile.shape, self._width), np.nan, np.float32)
+        if seen.any():
+            maps = self._maps(pixels, valid, inner)
+            maps["view"] = block[inner][..., self.view][seen]
+            out[seen] = np.concatenate(
+                [maps[k].reshape(int(seen.sum()), -1) for k in self.layers], 1
+            )
+            if not np.isfinite(out[seen]).all(axis=1, where=self._proved).all():
+                raise FloatingPointError(
+                    f"{self.method} diverged; lower the learning rates set for it"
+                )
+        seconds = {"read": read, "compute": time.perf_counter() - start - read}
+        return Done(out, seconds)
+
+    def unread(self, tile: Tile, error: str) -> Done:
+        """What stands for a tile that cannot be read."""
+        return Done(np.full((*tile.shape, self._width), np.nan, np.float32), {}, error)
+
+    @property
+    def _width(self) -> int:
+        return sum(int(np.prod(shape)) for shape in self.layers.values())
+
+    @property
+    def _proved(self) -> NDArray[np.bool_]:
+        """Layers that are numbers in every valid pixel."""
+        return np.concatenate(
+            [
+                np.full(int(np.prod(s)), k not in ("features", "view"))
+                for k, s in self.layers.items()
+            ]
+        )
+
+    def _read(self, tile: Tile) -> tuple[Tile, Pixels, NDArray[np.bool_], NDArray[np.float32]]:
+        """A window around the tile: prepared pixels (y, x, band), which are valid, as stored.
+
+        It is as wide as the halo, or wider where gaps in that have to be filled.
+        """
+        shape = self.scene.sizes["y"], self.scene.sizes["x"]
+        window = tile.around(self.halo, shape)
+        pixels, valid, block = self._prepared(window)
+        if self.halo and valid[tile.within(window)].any() and not valid.all():
+            window = tile.around(reach_of(self.halo), shape)
+            pixels, valid, block = self._prepared(window)
+        return window, pixels, valid, block
+
+    def _prepared(self, window: Tile) -> tuple[Pixels, NDArray[np.bool_], NDArray[np.float32]]:
+        try:
+            block = np.asarray(self.scene[window.rows, window.cols].values, np.float32)
+        except MemoryError:
+            raise
+        except Exception as error:  # whatever a format's library says of a bad block
+            raise Unreadable(" ".join(str(error).split())[:200]) from error
+        at = (window.rows.start, window.cols.start)
+        pixels, valid = self.preparation.apply(block, at)
+        return pixels, valid, block
+
+    def _maps(
+        self, pixels: Pixels, valid: NDArray[np.bool_], inner: tuple[slice, slice]
+    ) -> dict[str, Pixels]:
+        """Maps (valid pixel of the tile, ...)."""
+        seen = valid[inner]
+        X = np.ascontiguousarray(pixels[inner][seen])
+        image = None
+        if self.halo:
+            image, inner = _cropped(filled(pixels[valid], valid), inner, self.halo)
+        if self.estimator.halo and image is not None:
+            A, sure = self.estimator.transform_with_uncertainty(image)
+            A = A[inner][seen]
+            sure = None if sure is None else {k: v[inner][seen] for k, v in sure.items()}
+        else:
+            A, sure = self.estimator.transform_with_uncertainty(X)
+        maps = {"abundances": A, "residual": residuals(self.estimator, X, A, self.scale)}
+        if sure is not None and self.uncertain:
+            maps["uncertainty"] = np.stack([sure[s] for s in STATISTICS], axis=-1)
+        if self.features is not None:
+            given = X if image is None or not self.features.halo else image
+            maps["features"] = self.features(given, inner, seen)
+        return maps
+
+
+def _cropped(
+    image: Pixels, inner: tuple[slice, slice], halo: int
+) -> tuple[Pixels, tuple[slice, slice]]:
+    """An image with no more than the halo around its inner part, and where that lies then."""
+    outer = tuple(slice(max(s.start - halo, 0), s.stop + halo) for s in inner)
+    moved = tuple(
+        slice(s.start - o.start, s.stop - o.start) for s, o in zip(inner, outer, strict=True)
+    )
+    return np.ascontiguousarray(image[outer]), (moved[0], moved[1])
+
+
+def layers_of(values: Any, layers: dict[str, tuple[int, ...]]) -> dict[str, Any]:
+    """The maps (y, x, ...) in the layers (y, x, layer) of a tile.
+
+    >>> found = layers_of(np.zeros((2, 3, 5)), {"a": (2,), "b": (3, 1)})
+    >>> found["b"].shape
+    (2, 3, 3, 1)
+    """
+    found, start = {}, 0
+    for name, shape in layers.items():
+        size = int(np.prod(shape))
+        found[name] = values[..., start : start + size].reshape(*values.shape[:2], *shape)
+        start += size
+    return found
