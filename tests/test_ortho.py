@@ -307,6 +307,18 @@ def test_a_mask_of_the_grid_or_of_the_swath(swath):
         unmix_run(scene, 3, mask=out[:-1])
 
 
+def test_a_truth_of_neither_size_is_told_both(swath):
+    from types import SimpleNamespace
+
+    result = load(swath.out)
+    rows, cols = result.abundances.shape[:2]
+    inner = result.abundances.attrs["lookup"].shape
+    wrong = SimpleNamespace(abundances=np.ones((2, 3, 1)), endmembers=None, names=("a",))
+    text = f"{rows} × {cols} pixels on the map grid and {inner[0]} × {inner[1]} in the swath"
+    with pytest.raises(InputError, match=f"of 2 × 3 pixels where the result has {text}"):
+        evaluate(result, wrong)
+
+
 def test_areas_in_degrees(swath):
     """Against the area between parallels on the ellipsoid, by the closed formula."""
     assert square_degree(-39.2) == pytest.approx(9_598e6, rel=2e-3)

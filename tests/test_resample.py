@@ -103,6 +103,14 @@ def test_a_coarse_library_is_not_all_gaps():
     np.testing.assert_array_equal(np.isnan(got), [False, False, True])
 
 
+def test_a_few_values_are_no_spectrum_for_many_bands():
+    few = Endmembers(np.array([[0.1, 0.3]]), np.array([600.0, 700.0]), ("two",))
+    fine = np.arange(560.0, 760.0, 5.0)
+    with pytest.raises(InputError, match="2 values a spectrum for 21 bands of the scene, which"):
+        resample(few, fine)
+    assert resample(few, fine[::4]).spectra.shape == (1, 10)
+
+
 def test_band_at_the_edge_of_the_library_needs_ninety_percent():
     x = np.arange(500.0, 601.0)
     got = resample(library(x, np.ones_like(x)), [499.0, 500.0, 502.0, 508.0, 550.0], 10.0)

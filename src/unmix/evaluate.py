@@ -141,9 +141,12 @@ def _folded(A: Array, result: Unmixing) -> Array:
     if A.ndim == 2 and len(A) == shape[0] * shape[1]:
         return A.reshape(*shape, -1, order="F")
     if A.ndim != 3 or A.shape[:2] != tuple(shape):
+        here = f"{shape[0]} × {shape[1]} pixels"
+        if isinstance(lookup, Ortho):
+            here += f" on the map grid and {lookup.shape[0]} × {lookup.shape[1]} in the swath"
         raise InputError(
-            f"truth: abundances of shape {A.shape} where the result has {shape[0]} × {shape[1]} "
-            "pixels; give the truth of this scene"
+            f"truth: abundances of {' × '.join(map(str, A.shape[:-1]))} pixels where the result "
+            f"has {here}; give the truth of this scene"
         )
     return A
 

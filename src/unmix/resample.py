@@ -31,6 +31,8 @@ MAX_GAP = 25.0
 """Widest hole in the source, in nm, that a straight line may cross."""
 MIN_SUPPORT = 0.9
 """Least share of a band's response that must fall where the source has values."""
+_COARSEST = 4
+"""Bands of the scene to a value of the source, beyond which nothing is resampled."""
 SAME_BAND = 0.05
 """Band centres closer than this, in nm, are the same."""
 
@@ -79,7 +81,8 @@ def resample(
     Raises
     ------
     InputError
-        One side has no wavelengths and the band counts differ; the two do not overlap; bad values.
+        One side has no wavelengths and the band counts differ; the two do not overlap; the source
+        is more than four times as coarse as the target; bad values.
 
     >>> import numpy as np
     >>> fine = np.arange(400.0, 901.0)
@@ -99,6 +102,7 @@ def resample(
     bands = _less_own_width(bands, endmembers)
     values = _apply(source[order], endmembers.spectra[:, order], bands, max_gap)
     _check_overlap(values, endmembers, bands.centre)
+    _check_fine(values, source, bands.centre)
     kind = "Gaussian response" if bands.sigma.any() else "linear interpolation"
     return Endmembers(
         values,
@@ -249,6 +253,16 @@ def _weights(x: Array, bands: _Bands, gap: float) -> tuple[Array, Array]:
     weights[:-1] += share - right
     weights[1:] += right
     return weights, share.sum(axis=0)
+
+
+def _check_fine(values: Array, source: Array, centre: Array) -> None:
+    """A spectrum of a few values is none for many bands: what lies between was never measured."""
+    covered = int(np.isfinite(values).all(axis=0).sum())
+    if covered > _COARSEST * len(source):
+        raise InputError(
+            f"endmembers: {len(source)} values a spectrum for {covered} bands of the scene, which "
+            f"has {len(centre)}; give spectra measured as finely as the scene"
+        )
 
 
 def _check_overlap(values: Array, endmembers: Endmembers, centre: Array) -> None:

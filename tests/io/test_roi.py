@@ -273,6 +273,14 @@ def test_bad_windows(text):
         read_regions(text, scene())
 
 
+def test_two_classes_of_the_same_pixels_are_refused(tmp_path):
+    same = "lime=0:2,1:4; marl=0:2,1:4"
+    scene = xr.DataArray(np.zeros((6, 9, 2)), dims=("y", "x", "band"))
+    with pytest.raises(InputError, match="roi: 'lime' and 'marl' hold the same 6 pixel"):
+        read_regions(same, scene)
+    assert len(read_regions("lime=0:2,1:4; marl=0:2,1:5", scene)) == 2
+
+
 def test_several_layers_are_named(tmp_path):
     from pyogrio import raw
 

@@ -66,8 +66,12 @@ def test_masks_of_the_product():
     assert np.array_equal(both.mask, cloud | shadow) and np.array_equal(one.mask, cloud)
     (water,) = land_masks(scene(water=cloud), "water")
     assert water.mask[1, 2] and rows_of(water.mask) == [6]
+    (cirrus,) = land_masks(scene(cirrus=cloud), "cirrus")
+    assert np.array_equal(cirrus.mask, cloud)
     with pytest.raises(InputError, match="carries no mask cloud or cloud_shadow; give one with"):
         land_masks(scene(), "clouds")
+    with pytest.raises(InputError, match=r"no mask cirrus \(it has cloud, haze\)"):
+        land_masks(scene(cloud=cloud, haze=cloud), "cirrus")
 
 
 @pytest.mark.parametrize(

@@ -480,6 +480,13 @@ def test_data_in_a_corner_is_found(monkeypatch):
     assert min(found) >= 2
 
 
+def test_a_scene_of_which_little_is_covered_is_warned_of():
+    gaps = dict.fromkeys(range(25), "not covered by the endmembers")
+    (warning,) = plan(make_scene(), excluded=gaps).warnings
+    assert warning.startswith("15 of 40 bands are left, as 25 are not covered by the endmembers")
+    assert plan(make_scene(), excluded=dict.fromkeys(range(10), "not covered")).warnings == ()
+
+
 # --- real scenes --------------------------------------------------------------------------------
 
 

@@ -58,8 +58,9 @@ LeaveOut = Annotated[
     str | None,
     typer.Option(
         "--leave-out",
-        help="Pixels to leave out: clouds, cloud_shadow, snow, haze, water, vegetation, shade; "
-        "thresholds such as vegetation>0.5 (NDVI), water>0 (NDWI), shade<0.3 (of the median).",
+        help="Pixels to leave out: clouds, cloud_shadow, snow, haze, cirrus, water, vegetation, "
+        "shade; thresholds such as vegetation>0.5 (NDVI), water>0 (NDWI), shade<0.3 (of the "
+        "median).",
     ),
 ]
 Cover = Annotated[

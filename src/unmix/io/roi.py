@@ -143,7 +143,21 @@ def _gathered(
     for name, parts in flat.items():
         rows, cols = np.divmod(np.unique(np.concatenate(parts)), shape[1])
         out.append(Region(name, rows, cols, len(parts)))
+    _check_apart(out, source)
     return tuple(out)
+
+
+def _check_apart(regions: Sequence[Region], source: str) -> None:
+    """No two classes may be of the same pixels: nothing would tell them apart."""
+    seen: dict[tuple[bytes, bytes], str] = {}
+    for region in regions:
+        pixels = (region.rows.tobytes(), region.cols.tobytes())
+        if pixels in seen:
+            raise InputError(
+                f"{source}: {seen[pixels]!r:.60} and {region.name!r:.60} hold the same "
+                f"{len(region)} pixel(s); give each class a region of its own"
+            )
+        seen[pixels] = region.name
 
 
 # --- windows and tables -----------------------------------------------------------------------

@@ -198,6 +198,13 @@ class Draft:
         for reason in dict.fromkeys(excluded.values()):
             bands_of = [band for band, why in excluded.items() if why == reason]
             self.drop("bad bands", bands_of, reason, reason)
+        left, lost = len(self.kept), sum(b in excluded for b in self.reasons)
+        if excluded and left < lost:
+            reason = next(iter(excluded.values()))
+            self.warnings.append(
+                f"{left} of {self.n_bands} bands are left, as {lost} are {reason}: what the others "
+                "show does not count"
+            )
 
     def drop_empty(self, X: NDArray[np.float32]) -> None:
         """Bands that hold no data in most pixels; a warning for bands that cost many pixels."""

@@ -1,8 +1,8 @@
 """Pixels to leave out for what they show: clouds, water, vegetation, shade.
 
 A mask that the product carries (a boolean coordinate (y, x) of the scene: `cloud`, `cloud_shadow`,
-`snow`, `haze`, `water`) is taken as it is. The others are ratios, in which neither the unit nor
-the brightness of a pixel counts:
+`snow`, `haze`, `cirrus`, `water`) is taken as it is. The others are ratios, in which neither the
+unit nor the brightness of a pixel counts:
 
     NDVI = (NIR − red) / (NIR + red),   NDWI = (green − NIR) / (green + NIR)
 
@@ -47,6 +47,7 @@ _PRODUCT = {
     "cloud_shadow": ("cloud_shadow",),
     "snow": ("snow",),
     "haze": ("haze",),
+    "cirrus": ("cirrus",),
 }
 _INDEX = {"vegetation": (">", 0.4), "water": (">", 0.0), "shade": ("<", 0.3)}
 KINDS = (*_PRODUCT, *_INDEX)
@@ -133,11 +134,13 @@ def _terms(text: str) -> Iterator[tuple[str, str, float | None]]:
 
 def _carried(scene: xr.DataArray, name: str) -> LeftOut:
     """A mask, or several, of the product."""
-    have = [c for c in _PRODUCT[name] if c in scene.coords and scene.coords[c].dims == ("y", "x")]
+    masks = [str(n) for n, c in scene.coords.items() if c.dtype == bool and c.dims == ("y", "x")]
+    have = [mask for mask in _PRODUCT[name] if mask in masks]
     if not have:
+        carried = f" (it has {', '.join(sorted(masks))})" if masks else ""
         raise InputError(
-            f"leave-out: the scene carries no mask {' or '.join(_PRODUCT[name])}; give one with "
-            "--mask, or leave it out of the list"
+            f"leave-out: the scene carries no mask {' or '.join(_PRODUCT[name])}{carried}; give "
+            "one with --mask, or leave it out of the list"
         )
     mask = np.any([np.asarray(scene.coords[c].values, bool) for c in have], axis=0)
     return LeftOut(name, f"the product's mask {' and '.join(have)}", mask)
