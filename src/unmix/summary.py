@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from unmix.blocks import finite_pixels, planes, remembered, row_blocks
 from unmix.types import Unmixing
 
-__all__ = ["WIDE", "Fit", "Summary", "fit_of", "largest_sd", "quantile", "summary_of"]
+__all__ = ["WIDE", "Fit", "Summary", "fit_of", "largest_sd", "quantile", "summary_of", "sure_of"]
 
 WIDE = 0.2
 """Width of a 90 % interval beyond which an abundance is hardly known."""
@@ -28,17 +28,12 @@ class Summary:
         0 without a valid pixel.
     dominant : ndarray of int, shape (member,)
         In how many pixels a member is the most abundant one.
-    sd, wide : ndarray, shape (member,), or None
-        Mean standard deviation, and share of the pixels whose 90 % interval is wide; None where
-        the result does not say how sure it is, or nowhere.
     """
 
     valid: int
     mean: NDArray[np.float64]
     highest: NDArray[np.float64]
     dominant: NDArray[np.intp]
-    sd: NDArray[np.float64] | None
-    wide: NDArray[np.float64] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +63,7 @@ def summary_of(result: Unmixing) -> Summary:
     >>> from types import SimpleNamespace
     >>> A = np.array([[[0.75, 0.25], [0.25, 0.75], [np.nan, np.nan]]])
     >>> maps = xr.DataArray(A, dims=("y", "x", "member"))
-    >>> found = summary_of(SimpleNamespace(abundances=maps, uncertainty=None))
+    >>> found = summary_of(SimpleNamespace(abundances=maps))
     >>> found.valid, found.mean.tolist(), found.dominant.tolist()
     (2, [0.5, 0.5], [1, 1])
     """
@@ -83,25 +78,26 @@ def summary_of(result: Unmixing) -> Summary:
         total += a.sum(axis=1, dtype=np.float64)
         highest = np.maximum(highest, a.max(axis=1, initial=0))
         dominant += np.bincount(a.argmax(axis=0), minlength=n) if a.size else 0
-    sd, wide = _sure(result)
-    return Summary(valid, total / max(valid, 1), highest, dominant, sd, wide)
+    return Summary(valid, total / max(valid, 1), highest, dominant)
 
 
-def _sure(
-    result: Unmixing,
-) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None]:
+def sure_of(result: Unmixing) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """Each member's mean standard deviation, and the share of pixels with a wide interval.
+
+    None where the result does not say how sure it is, or nowhere.
+    """
     if result.uncertainty is None:
-        return None, None
+        return None
     values = np.asarray(result.uncertainty.values)
     valid, total, wide = 0, np.zeros(values.shape[2]), np.zeros(values.shape[2])
     for rows in row_blocks(values.shape):
         part = planes(values[rows].reshape(-1, values.shape[2] * 3))
         part = part[:, finite_pixels(part)]
-        part = part.reshape(-1, 3, part.shape[1])
+        part = part.reshape(values.shape[2], 3, part.shape[1])
         valid += part.shape[-1]
         total += part[:, 0].sum(axis=-1, dtype=np.float64)
         wide += (part[:, 2] - part[:, 1] > WIDE).sum(axis=-1)
-    return (total / valid, wide / valid) if valid else (None, None)
+    return (total / valid, wide / valid) if valid else None
 
 
 @remembered

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from unmix.checks import InputError
 from unmix.geology.materials import grounds, three_of
+from unmix.summary import summary_of
 from unmix.types import Unmixing
 
 __all__ = ["Settings", "settings_of", "with_settings"]
@@ -65,10 +64,7 @@ def settings_of(result: Unmixing) -> Settings:
 
 
 def _three(result: Unmixing, ternary: str | None) -> tuple[int, int, int] | None:
-    A = np.asarray(result.abundances.values)
-    seen = A[np.isfinite(A).all(axis=-1)]
-    mean = seen.mean(axis=0) if len(seen) else np.zeros(A.shape[-1])
-    return three_of(ternary, result.endmembers.names, mean, grounds(result))
+    return three_of(ternary, result.endmembers.names, summary_of(result).mean, grounds(result))
 
 
 def _number(value: Any) -> float | None:

@@ -33,10 +33,10 @@ def write_styles(result: Unmixing, folder: Path) -> None:
         write_style(style, folder / f"abundances_{k}.qml")
         if k == 1:
             write_style(style, folder / "abundances.qml")
-    top = residual_top(np.asarray(result.residual.values[..., 0], float))
+    top = residual_top(np.asarray(result.residual.values[..., 0]))
     write_style(pseudocolour(1, "rmse", 0, top, RESIDUAL), folder / "residual.qml")
     if result.uncertainty is not None:
-        top = residual_top(np.asarray(result.uncertainty.values[..., 0], float))
+        top = residual_top(np.asarray(result.uncertainty.values[:, :, 0, 0]))
         style = pseudocolour(1, band_names(names)[0], 0, top, RESIDUAL)
         write_style(style, folder / "uncertainty.qml")
     if result.rest is not None:
@@ -55,7 +55,7 @@ def _features(result: Unmixing, folder: Path) -> None:
         return
     bands = [str(band) for band in result.features.coords["quantity"].values]
     for i, name in enumerate(feature_names(bands)):
-        depth = np.asarray(result.features.values[..., 3 * i], float)
+        depth = np.asarray(result.features.values[..., 3 * i])
         low, high = feature_named(name).centre
         styles = (
             pseudocolour(3 * i + 1, bands[3 * i], 0, residual_top(depth), ABUNDANCE),

@@ -29,6 +29,7 @@ from unmix.plot.style import (
     short,
     title,
 )
+from unmix.summary import summary_of
 from unmix.types import Unmixing
 
 LIKELIHOOD = "log_likelihood"  # name of a history that is no loss
@@ -145,10 +146,9 @@ def information(result: Unmixing) -> NDArray[np.float64] | None:
     from unmix.posterior.surfaces import SURFACES, surface_of
 
     name, E = section(result, "evidence").get("surface"), result.endmembers.spectra
-    maps = np.asarray(result.abundances.values, np.float64)
-    maps = maps[np.isfinite(maps).all(axis=-1)]
+    found = summary_of(result)
     kept = np.isfinite(E).all(axis=0)
-    if not isinstance(name, str) or not len(maps) or kept.sum() < 2:
+    if not isinstance(name, str) or not found.valid or kept.sum() < 2:
         return None
     options: dict[str, Any] = {"free": section(result, "scale").get("mode") != "none"}
     if name in SURFACES:
@@ -158,7 +158,7 @@ def information(result: Unmixing) -> NDArray[np.float64] | None:
         if len(constants) == len(surface_of(name, len(E)).theta) and np.isfinite(constants).all():
             options["surface"] = surface_of(name, len(E), constants)
     full = np.full(len(kept), np.nan)
-    full[kept] = band_information(E[:, kept], maps.mean(axis=0), **options)
+    full[kept] = band_information(E[:, kept], found.mean, **options)
     return full if np.isfinite(full[kept]).all() else None
 
 

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from unmix.blocks import row_blocks
 from unmix.plot.maps import show_map, side_ratio
 from unmix.plot.style import (
     COLOURS,
@@ -26,12 +27,13 @@ from unmix.plot.style import (
     shrink,
     title,
 )
+from unmix.summary import fit_of, quantile
 from unmix.types import Unmixing
 
 
 def residual_map(result: Unmixing) -> Figure:
     """Map of the reconstruction error and its histogram, with the noise level where it is known."""
-    rmse = np.asarray(result.residual.values[..., 0], dtype=float)
+    rmse = np.asarray(result.residual.values[..., 0])
     ratio = side_ratio(rmse.shape)
     w = min(5.0, 3.6 / ratio)
     h = w * ratio
@@ -60,14 +62,18 @@ def residual_histogram(result: Unmixing) -> Figure:
 
 def _draw_histogram(axes: Axes, result: Unmixing) -> None:
     curve_axes(axes, "reconstruction RMSE", "pixels")
-    rmse = np.asarray(result.residual.values[..., 0], dtype=float)
-    values, noise = rmse[np.isfinite(rmse)], noise_level(result)
-    if not values.size:
+    rmse = np.asarray(result.residual.values[..., 0])
+    fit, noise = fit_of(result), noise_level(result)
+    if not fit.pixels:
         note(axes, "no valid pixel")
         return
-    limit = residual_top(rmse) * 1.15
-    axes.hist(np.minimum(values, limit), bins=50, range=(0, limit), color="#8a6fae", linewidth=0)
-    lines = [("median", float(np.median(values)), INK)]
+    limit = (fit.top or 1.0) * 1.15
+    counts, edges = np.zeros(50), np.linspace(0, limit, 51)
+    for rows in row_blocks(rmse.shape):
+        values = rmse[rows][np.isfinite(rmse[rows])]
+        counts += np.histogram(np.minimum(values, limit), edges)[0]
+    axes.hist(edges[:-1], edges.tolist(), weights=counts, color="#8a6fae", linewidth=0)
+    lines = [("median", fit.median, INK)]
     if noise is not None and noise < limit:
         lines.append(("noise", noise, COLOURS[4]))
     for level, (label, x, colour) in enumerate(lines):
@@ -81,7 +87,7 @@ def _draw_histogram(axes: Axes, result: Unmixing) -> None:
 def residual_top(rmse: NDArray[Any]) -> float:
     """Upper end of the residual's colour scale: its 99th percentile."""
     finite = rmse[np.isfinite(rmse)]
-    return float(np.percentile(finite, 99)) or 1.0 if finite.size else 1.0
+    return quantile(finite, 0.99) or 1.0 if finite.size else 1.0
 
 
 def noise_level(result: Unmixing) -> float | None:

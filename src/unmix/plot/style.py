@@ -48,15 +48,22 @@ def shrink(values: NDArray[Any], limit: int) -> NDArray[np.float64]:
     array([[ 2., nan]])
     """
     step = math.ceil(max(values.shape[:2]) / limit)
-    values = np.asarray(values, dtype=np.float64)
     if step <= 1:
-        return values
-    good = np.isfinite(values)
-    rows, columns = (np.arange(0, n, step) for n in values.shape[:2])
-    total, count = (
-        np.add.reduceat(np.add.reduceat(v, rows, axis=0), columns, axis=1)
-        for v in (np.where(good, values, 0.0), good.astype(np.float64))
-    )
+        return np.asarray(values, dtype=np.float64)
+    height, width = (-(-n // step) for n in values.shape[:2])
+    out = np.empty((height, width, *values.shape[2:]))
+    for i in range(height):
+        out[i] = _columns_mean(np.asarray(values[i * step : (i + 1) * step]), step)
+    return out
+
+
+def _columns_mean(rows: NDArray[Any], step: int) -> NDArray[np.float64]:
+    """Mean over all of few rows and over each so many columns; NaN is left out."""
+    good = np.isfinite(rows)
+    total = np.where(good, rows, 0).sum(axis=0, dtype=np.float64)
+    count = good.sum(axis=0)
+    columns = np.arange(0, rows.shape[1], step)
+    total, count = np.add.reduceat(total, columns), np.add.reduceat(count, columns)
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 

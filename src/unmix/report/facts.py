@@ -16,6 +16,7 @@ from unmix.output.rasters import georeferencing
 from unmix.plot import member_colour
 from unmix.plot.style import section
 from unmix.report import scale
+from unmix.summary import fit_of, summary_of
 from unmix.types import Unmixing
 
 
@@ -63,21 +64,20 @@ def _bands(result: Unmixing) -> tuple[int, int]:
 
 def key_facts(result: Unmixing) -> list[tuple[str, str, str]]:
     """Name, value and remark of the figures that come first."""
-    rmse = np.asarray(result.residual.values[..., 0])
-    valid = np.isfinite(np.asarray(result.abundances.values)).all(axis=-1)
+    valid, rows_columns = summary_of(result).valid, result.abundances.shape[:2]
     chosen, bright = section(result, "n_endmembers"), section(result, "scale")
-    median = float(np.median(rmse[np.isfinite(rmse)])) if np.isfinite(rmse).any() else math.nan
+    median = fit_of(result).median
     noise = section(result, "noise").get("snr_db")
     seconds = _seconds(section(result, "timings"))
     seen = int(in_scene(result).sum())
-    share = f"{math.floor(1000 * valid.sum() / seen) / 10}% of {number(seen)}"
-    share += " on the map grid" if seen < valid.size else ""
+    share = f"{math.floor(1000 * valid / seen) / 10}% of {number(seen)}"
+    share += " on the map grid" if seen < math.prod(rows_columns) else ""
     facts = [
         ("Method", _method(result), ""),
         ("Endmembers", str(len(result.endmembers)), _because(chosen)),
         ("Brightness", str(bright.get("mode") or ""), _because(bright)),
         ("Pixel", *scale.pixel(result)),
-        ("Valid pixels", number(int(valid.sum())), share),
+        ("Valid pixels", number(valid), share),
         ("Median residual", number(median), "root mean square over the bands, in reflectance"),
         ("Signal to noise", *_snr(noise)),
         ("Run time", duration(seconds) if seconds else "", _clock(result)),
@@ -151,20 +151,16 @@ def outputs(result: Unmixing) -> str:
 
 def materials(result: Unmixing) -> list[dict[str, Any]]:
     """Each endmember's colour, name, mean abundance, and the share of pixels it dominates."""
-    maps = np.asarray(result.abundances.values, dtype=np.float64)
-    valid = maps[np.isfinite(maps).all(axis=-1)]
-    n, area = maps.shape[-1], pixel_area(result)
-    dominant = np.bincount(valid.argmax(axis=1), minlength=n) if len(valid) else np.zeros(n)
-    mean = valid.mean(axis=0) if len(valid) else np.zeros(n)
+    found, area = summary_of(result), pixel_area(result)
     unit = 1e6 if area_unit(result) == "km²" else 1.0
     return [
         {
             "name": name.strip() or f"endmember {k + 1}",
             "colour": member_colour(k),
-            "mean": float(mean[k]),
-            "dominant": float(dominant[k] / max(len(valid), 1)),
-            "highest": float(valid[:, k].max()) if len(valid) else 0.0,
-            "area": None if area is None else float(mean[k] * len(valid) * area / unit),
+            "mean": float(found.mean[k]),
+            "dominant": float(found.dominant[k] / max(found.valid, 1)),
+            "highest": float(found.highest[k]),
+            "area": None if area is None else float(found.mean[k] * found.valid * area / unit),
         }
         for k, name in enumerate(result.endmembers.names)
     ]

@@ -11,6 +11,7 @@ from unmix.output.features import feature_names
 from unmix.plot import shrink
 from unmix.plot.style import ABUNDANCE
 from unmix.report.images import map_png, ramp
+from unmix.summary import quantile
 from unmix.types import Unmixing
 
 __all__ = ["feature_figures"]
@@ -44,8 +45,8 @@ def feature_figures(result: Unmixing, limit: int) -> list[dict[str, Any]]:
             "share": float(told.sum() / max(known.sum(), 1)),
         }
         if entry["share"] > _SEEN:
-            top = min(max(float(np.percentile(depth[known], 99)), 0.02), 1.0)
-            low, high = np.percentile(values[..., 3 * i + 1][told], _SPAN)
+            top = min(max(quantile(depth[known], 0.99), 0.02), 1.0)
+            low, high = (quantile(values[..., 3 * i + 1][told], q / 100) for q in _SPAN)
             middle, half = (low + high) / 2, max(high - low, _LEAST_SPAN) / 2
             entry |= {
                 "depth": map_png(shrink(depth, limit) / top, ABUNDANCE), "top": top,

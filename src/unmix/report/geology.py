@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unmix.geology.dominant import Dominant, dominant
+from unmix.blocks import row_blocks
+from unmix.geology.dominant import Dominant
 from unmix.geology.settings import settings_of
 from unmix.geology.ternary import ternary, triangle
 from unmix.output.anomalies import Anomalies, anomalies_of
-from unmix.output.classes import class_entries
+from unmix.output.classes import class_entries, classes_of
 from unmix.plot import member_colour, shrink
 from unmix.report.facts import area_unit, pixel_area
 from unmix.report.feature_maps import feature_figures
@@ -30,8 +31,7 @@ _FILES = "classes.tif, confidence.tif, anomalies.gpkg"
 def geology(result: Unmixing) -> dict[str, Any]:
     """Everything that geology.html names, under `geology`."""
     A = np.asarray(result.abundances.values)
-    sd = None if result.uncertainty is None else np.asarray(result.uncertainty.values[..., 0])
-    found, anomalies = dominant(A, sd), anomalies_of(result)
+    found, anomalies = classes_of(result), anomalies_of(result)
     settings = settings_of(result)
     maps = 4 + 2 * (0 if result.features is None else result.features.shape[-1] // 3)
     step = max(1, math.ceil(math.sqrt(A.shape[0] * A.shape[1] * maps / PIXELS)))
@@ -70,11 +70,13 @@ def _area(result: Unmixing) -> float | None:
 
 def _classes(result: Unmixing, found: Dominant) -> list[dict[str, Any]]:
     """A row a class: pixels, share of the valid ones, area, mean confidence."""
-    counts = np.bincount(found.code.ravel(), minlength=len(result.endmembers) + 2)
+    n = len(result.endmembers) + 2
+    counts, sums = np.zeros(n, np.intp), np.zeros(n)
+    for rows in row_blocks(found.code.shape):
+        code, sure = found.code[rows].ravel(), np.nan_to_num(found.confidence[rows]).ravel()
+        counts += np.bincount(code, minlength=n)
+        sums += np.bincount(code, sure, minlength=n)
     total, pixel = max(int(counts[1:].sum()), 1), _area(result)
-    sums = np.bincount(
-        found.code.ravel(), np.nan_to_num(found.confidence).ravel(), minlength=len(counts)
-    )
     return [
         {
             "name": name,
@@ -115,7 +117,7 @@ def _patches_png(found: Anomalies, classes: Dominant, step: int) -> str:
     index = np.where(classes.code[::step, ::step] > 0, 0, -1)
     colours = [GREY]
     for p in sorted(found.patches, key=lambda p: -int(p.pixels.sum())):
-        index[p.labels[::step, ::step] > 0] = len(colours)
+        index[p.mask[::step, ::step]] = len(colours)
         colours.append(member_colour(p.member))
     return palette_png(np.where(index < 0, len(colours), index), colours)
 

@@ -22,6 +22,7 @@ from unmix.plot import member_colour, residual_top, shrink
 from unmix.plot.maps import side_ratio
 from unmix.plot.style import ABUNDANCE, GRID, INK, MASKED, MUTED, RESIDUAL, SHADE
 from unmix.report.sure import largest_sd
+from unmix.summary import summary_of
 from unmix.types import Unmixing
 
 LEVELS = 255  # colours of a map; one more means masked
@@ -30,12 +31,12 @@ PIXELS = 1_600_000  # in all maps together, so that the page stays small enough 
 
 def pictures(result: Unmixing) -> dict[str, Any]:
     """Maps as data addresses with what it takes to show them."""
-    maps = np.asarray(result.abundances.values, dtype=float)
+    maps = np.asarray(result.abundances.values)
     rows, columns, members = maps.shape
     step = math.ceil(math.sqrt(max(1.0, rows * columns * (members + 6) / PIXELS)))
     limit = math.ceil(max(rows, columns) / step)
     small = shrink(maps, limit)
-    rmse = np.asarray(result.residual.values[..., 0], dtype=float)
+    rmse = np.asarray(result.residual.values[..., 0])
     top = residual_top(rmse)
     sd = largest_sd(result)
     sd_top = 1.0 if sd is None else residual_top(sd)
@@ -48,7 +49,7 @@ def pictures(result: Unmixing) -> dict[str, Any]:
         "residual_top": top,
         "sd": None if sd is None else map_png(shrink(sd, limit) / sd_top, RESIDUAL),
         "sd_top": sd_top,
-        "masked": bool(np.isnan(maps).any()),
+        "masked": summary_of(result).valid < rows * columns,
         "aspect": 1 / side_ratio(maps.shape),
         "stretched": not math.isclose(side_ratio(maps.shape), rows / columns),
         "step": math.ceil(max(rows, columns) / limit),

@@ -51,9 +51,9 @@ def _left_out(result: Unmixing) -> dict[str, Any] | None:
     names = [str(name) for name in counts]
     if result.left_out is None or not names:
         return None
-    code = np.nan_to_num(np.asarray(result.left_out.values, float))
+    code = np.asarray(result.left_out.values)
     step = math.ceil(max(code.shape) / _limit(code.shape, 4))
-    few = code[::step, ::step]
+    few = np.nan_to_num(code[::step, ::step].astype(float))
     colours = [next((c for k, c in COLOURS.items() if n.startswith(k)), GREY) for n in names]
     rows = [
         {"name": name, "colour": colour, "pixels": counts.get(name, 0),
@@ -68,7 +68,7 @@ def _under_cover(result: Unmixing) -> dict[str, Any] | None:
     about = section(result, "cover")
     if result.rest is None or not about:
         return None
-    maps = np.asarray(result.rest.values, float)
+    maps = np.asarray(result.rest.values)
     small = shrink(maps, _limit(maps.shape, 2 * maps.shape[2]))
     names = [str(name) for name in result.rest.coords["member"].values]
     return {

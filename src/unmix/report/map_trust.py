@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
+from unmix.blocks import finite_pixels, planes, row_blocks
 from unmix.geology.dominant import ASSUMED_SD, LEAST, LEAST_SD, Dominant
 from unmix.geology.materials import grounds
 from unmix.output.anomalies import Anomalies
 from unmix.output.features import feature_names
 from unmix.plot.identified import records
 from unmix.report.trust import Judgement
+from unmix.summary import summary_of
 from unmix.types import Unmixing
 
 __all__ = ["map_judgements"]
@@ -28,21 +31,33 @@ def map_judgements(result: Unmixing, found: Dominant, anomalies: Anomalies) -> l
 
 def _mixed(result: Unmixing, found: Dominant) -> Iterator[Judgement]:
     """How much of the map is grey, and which two materials it lies between."""
-    A = np.asarray(result.abundances.values)
     seen, n = int((found.code > 0).sum()), len(result.endmembers)
-    mixed = A[found.code == n + 1]
-    share = len(mixed) / max(seen, 1)
+    mixed = int((found.code == n + 1).sum())
+    share = mixed / max(seen, 1)
     level = "good" if share < 0.1 else "note" if share < 0.4 else "doubt"
     text = f"{share:.0%} of the pixels are mixed or unsure: no material is the most abundant one "
     text += f"with a probability of {LEAST:g} there."
-    if len(mixed) and n > 1 and share >= 0.01:
-        pairs = np.sort(np.argpartition(-mixed, 1, axis=1)[:, :2], axis=1)
-        codes, counts = np.unique(pairs[:, 0] * n + pairs[:, 1], return_counts=True)
-        i, j = divmod(int(codes[counts.argmax()]), n)
+    if mixed and n > 1 and share >= 0.01:
+        counts = _pairs(np.asarray(result.abundances.values), found.code == n + 1)
+        i, j = divmod(int(counts.argmax()), n)
         names = result.endmembers.names
-        text += f" Most often ({counts.max() / len(mixed):.0%} of them) it is between "
+        text += f" Most often ({counts.max() / mixed:.0%} of them) it is between "
         text += f"“{names[i]}” and “{names[j]}”."
     yield Judgement(level, text)
+
+
+def _pairs(A: NDArray[np.floating], mixed: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """How often two members i < j are the most abundant ones of mixed pixels, at i n + j."""
+    n = A.shape[-1]
+    counts = np.zeros(n * n, np.intp)
+    for rows in row_blocks(A.shape):
+        a = planes(A[rows][mixed[rows]])
+        first = a.argmax(axis=0)
+        a[first, np.arange(a.shape[1])] = -np.inf
+        second = a.argmax(axis=0)
+        pair = np.minimum(first, second) * n + np.maximum(first, second)
+        counts += np.bincount(pair, minlength=n * n)
+    return counts
 
 
 def _known(result: Unmixing) -> Iterator[Judgement]:
@@ -74,9 +89,11 @@ def _cover(result: Unmixing) -> Iterator[Judgement]:
     plants = ~grounds(result)
     if not plants.any():
         return
-    A = np.asarray(result.abundances.values)
-    valid = A[np.isfinite(A).all(axis=-1)]
-    share = float((valid[:, plants].sum(axis=1) > 0.5).mean()) if len(valid) else 0.0
+    A, covered = np.asarray(result.abundances.values), 0
+    for rows in row_blocks(A.shape):
+        a = planes(A[rows])
+        covered += int((a[plants].sum(axis=0)[finite_pixels(a)] > 0.5).sum())
+    share = covered / max(summary_of(result).valid, 1)
     if share > 0.05:
         text = f"In {share:.0%} of the pixels more than half is vegetation or other cover: what is "
         yield Judgement("note", text + "under it is hardly seen.")

@@ -12,6 +12,7 @@ from unmix.plot import noise_level
 from unmix.plot.style import section
 from unmix.report.chosen import MEANING, NOTHING_LEFT, misfit_of
 from unmix.report.facts import in_scene, number
+from unmix.summary import fit_of, summary_of
 from unmix.types import Unmixing
 
 
@@ -40,11 +41,11 @@ def judgements(result: Unmixing) -> list[Judgement]:
 
 def _fit(result: Unmixing) -> Iterator[Judgement]:
     """Residual against the noise, or against the brightness where the noise is unknown."""
-    rmse = np.asarray(result.residual.values[..., 0], dtype=float)
-    if not np.isfinite(rmse).any():
+    fit = fit_of(result)
+    if not fit.pixels:
         yield Judgement("doubt", "No pixel was valid: there is nothing to trust.")
         return
-    median, noise = float(np.nanmedian(rmse)), noise_level(result)
+    median, noise = fit.median, noise_level(result)
     if noise:
         ratio = median / noise
         level = "good" if ratio < 1.5 else "note" if ratio < 5 else "doubt"
@@ -73,9 +74,7 @@ def _intervals(result: Unmixing) -> Iterator[Judgement]:
 
 
 def _outliers(result: Unmixing) -> Iterator[Judgement]:
-    rmse = np.asarray(result.residual.values[..., 0], dtype=float)
-    rmse = rmse[np.isfinite(rmse)]
-    share = float((rmse > 3 * np.median(rmse)).mean()) if rmse.size else 0.0
+    share = fit_of(result).outliers
     if share > 0.005:
         text = f"{share:.1%} of the pixels fit three times worse than the median; the residual "
         yield Judgement("note", text + "map shows where a material may be missing.")
@@ -113,8 +112,7 @@ def _contrast(result: Unmixing) -> Iterator[Judgement]:
 
 def _unused(result: Unmixing) -> Iterator[Judgement]:
     """Endmembers that no pixel holds much of."""
-    maps = np.asarray(result.abundances.values, dtype=float)
-    highest = maps[np.isfinite(maps).all(axis=-1)].max(axis=0, initial=0)
+    highest = summary_of(result).highest
     few = [n for n, v in zip(result.endmembers.names, highest, strict=True) if 0 < v < 0.1]
     if few:
         named = ", ".join(f"“{name}”" for name in few[:4])
@@ -125,8 +123,8 @@ def _unused(result: Unmixing) -> Iterator[Judgement]:
 
 
 def _masked(result: Unmixing) -> Iterator[Judgement]:
-    blank = np.isnan(np.asarray(result.abundances.values)).any(axis=-1)
-    share = float(blank[in_scene(result)].mean())
+    seen = int(in_scene(result).sum())
+    share = 1 - summary_of(result).valid / max(seen, 1)
     if share > 0.3:
         yield Judgement("note", f"{share:.0%} of the pixels are masked and not in any number here.")
 
