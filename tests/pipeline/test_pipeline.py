@@ -13,7 +13,7 @@ from unmix.checks import InputError
 from unmix.methods import DEFAULT, EXTRACTORS, METHODS
 from unmix.methods.linear import VCAFCLS
 from unmix.output.tables import json_safe
-from unmix.pipeline import assemble, decide, extract_endmembers, run
+from unmix.pipeline import decide, extract_endmembers, run
 from unmix.pipeline.model import apply_model, train_model
 from unmix.pipeline.provenance import code, git_commit, hash_files
 from unmix.pipeline.ready import as_scene, band_values, make_ready, on_bands_of
