@@ -16,6 +16,7 @@ from typing import Any
 import typer
 
 from unmix.checks import InputError
+from unmix.cli.execution import said
 
 __all__ = ["app", "main"]
 
@@ -76,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except SystemExit:  # typer's way when the reader of our output left
         code = 0
     if code == 130:
-        _say("interrupted", "nothing was written; run the same command again")
+        _say("interrupted", said["interrupted"])
     raise SystemExit(code if isinstance(code, int) else 0)
 
 

@@ -160,15 +160,25 @@ def progress(quiet: bool) -> Iterator[Progress | None]:
     )
 
     columns = (
-        TextColumn("{task.description:<9}"), BarColumn(),
-        TimeElapsedColumn(), TimeRemainingColumn(),
+        TextColumn("{task.description:<9}"), BarColumn(), TimeElapsedColumn(),
+        TimeRemainingColumn(), TextColumn("{task.fields[words]}"),
     )  # fmt: skip
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        tasks: dict[str, Any] = {}
+        yield _Bars(bar)
 
-        def tell(stage: str, fraction: float) -> None:
-            if stage not in tasks:
-                tasks[stage] = bar.add_task(stage, total=1.0)
-            bar.update(tasks[stage], completed=fraction)
 
-        yield tell
+class _Bars:
+    """A bar for every stage, and words on how it goes."""
+
+    def __init__(self, bar: Any) -> None:
+        self.bar = bar
+        self.tasks: dict[str, Any] = {}
+
+    def __call__(self, stage: str, fraction: float) -> None:
+        if stage not in self.tasks:
+            self.tasks[stage] = self.bar.add_task(stage, total=1.0, words="")
+        self.bar.update(self.tasks[stage], completed=fraction)
+
+    def words(self, stage: str, text: str) -> None:
+        """Throughput and memory."""
+        self.bar.update(self.tasks[stage], words=text)

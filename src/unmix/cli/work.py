@@ -30,8 +30,18 @@ from unmix.cli.common import (
     progress,
     read_mask,
 )
+from unmix.cli.execution import (
+    Memory,
+    Resume,
+    Scheduler,
+    Strict,
+    TileRows,
+    Workers,
+    unfinished,
+)
 from unmix.cli.geology import AnomalyArea, AnomalyThreshold, Features, Ternary
 from unmix.cli.radiometry import Radiometry, ToReflectance, open_reflectance
+from unmix.tiles.job import discard, work_folder
 
 if TYPE_CHECKING:
     from unmix.types import Unmixing
@@ -126,15 +136,25 @@ def run(
     variable: Variable = None,
     seed: Seed = 0,
     device: Device = "auto",
+    memory: Memory = None,
+    workers: Workers = 1,
+    scheduler: Scheduler = None,
+    tile_rows: TileRows = None,
+    resume: Resume = False,
+    strict: Strict = False,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
     """Unmix a scene: abundance maps, endmembers, a report."""
-    from unmix.output import check_out
     from unmix.pipeline import run as unmix_run
 
-    check_out(out, overwrite)
-    with progress(json) as tell:
+    if finished(out, resume, overwrite):
+        return
+    how = unfinished(
+        out, memory=memory, workers=workers, scheduler=scheduler, tile_rows=tile_rows,
+        resume=resume, overwrite=overwrite, strict=strict,
+    )  # fmt: skip
+    with how as execution, progress(json) as tell:
         result = unmix_run(
             open_reflectance(scene, variable, to_reflectance, radiometry),
             n_endmembers,
@@ -157,8 +177,9 @@ def run(
             preparation=preparation_options(drop_bands, water_windows, smooth, reflectance_scale),
             parameters=parse_parameters(parameters),
             progress=tell,
+            execution=execution,
         )
-    finish(result, out, overwrite, json)
+        finish(result, out, overwrite, json)
 
 
 @app.command()
@@ -217,20 +238,43 @@ def apply(
     to_reflectance: ToReflectance = None,
     radiometry: Radiometry = None,
     variable: Variable = None,
+    memory: Memory = None,
+    workers: Workers = 1,
+    scheduler: Scheduler = None,
+    tile_rows: TileRows = None,
+    resume: Resume = False,
+    strict: Strict = False,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
     """Unmix a scene with a trained model; the model itself stays as it is."""
-    from unmix.output import check_out
     from unmix.pipeline.model import apply_model
 
-    check_out(out, overwrite)
-    with progress(json) as tell:
+    if finished(out, resume, overwrite):
+        return
+    how = unfinished(
+        out, memory=memory, workers=workers, scheduler=scheduler, tile_rows=tile_rows,
+        resume=resume, overwrite=overwrite, strict=strict,
+    )  # fmt: skip
+    with how as execution, progress(json) as tell:
         opened = open_reflectance(scene, variable, to_reflectance, radiometry)
         result = apply_model(
-            model, opened, mask=read_mask(mask), finetune=finetune, features=features, progress=tell
-        )
-    finish(result, out, overwrite, json)
+            model, opened, mask=read_mask(mask), finetune=finetune, features=features,
+            progress=tell, execution=execution,
+        )  # fmt: skip
+        finish(result, out, overwrite, json)
+
+
+def finished(out: Path, resume: bool, overwrite: bool) -> bool:
+    """Whether the result is there and is to stay; else `InputError` unless it may be written."""
+    from unmix.output import check_out, is_result
+
+    if resume and not overwrite and is_result(out):
+        discard(work_folder(out))
+        typer.echo(f"finished    {out} is complete; there is nothing to resume")
+        return True
+    check_out(out, overwrite)
+    return False
 
 
 def library_option(identify: bool, library: Path | None) -> bool | Path:

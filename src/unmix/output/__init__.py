@@ -20,7 +20,7 @@ from unmix.output.features import read_features
 from unmix.output.land import read_land, write_land
 from unmix.output.layers import maps_layers
 from unmix.output.ortho import on_grid, read_lookup, write_lookup
-from unmix.output.place import REQUIRED, check_out
+from unmix.output.place import REQUIRED, check_out, is_result
 from unmix.output.rasters import coarser, georeferencing, read_maps, read_rgb, to_rgba, write_tiff
 from unmix.output.tables import (
     json_safe,
@@ -36,7 +36,7 @@ from unmix.output.tables import (
 from unmix.output.uncertainty import read_uncertainty, write_uncertainty
 from unmix.types import STATISTICS, Unmixing
 
-__all__ = ["check_out", "georeferencing", "load", "save"]
+__all__ = ["check_out", "georeferencing", "is_result", "load", "save"]
 
 QUANTITIES = {"rmse": "rmse", "angle": "spectral angle [rad]", "scale": "scale"}
 
@@ -62,12 +62,13 @@ def save(result: Unmixing, out: str | Path, *, overwrite: bool = False) -> Path:
     """
     path = check_out(out, overwrite)
     _check_result(result)
-    result = on_grid(_portable(result))
     temporary = path.parent / f".unmix-{secrets.token_hex(6)}"
     made = [p for p in path.parents if not p.exists()]
     try:
         temporary.mkdir(parents=True)
-        _write_all(result, temporary)
+        scratch = temporary / ".grid"
+        _write_all(on_grid(_portable(result), scratch), temporary)
+        _remove(scratch)
         check_out(path, overwrite)
         _swap(temporary, path)
     except OSError as error:

@@ -8,7 +8,17 @@ from pathlib import Path
 
 from unmix.checks import InputError
 
-__all__ = ["COMPOSITES", "FEATURES", "LAND", "MAPS", "OPTIONAL", "REQUIRED", "SWATH", "check_out"]
+__all__ = [
+    "COMPOSITES",
+    "FEATURES",
+    "LAND",
+    "MAPS",
+    "OPTIONAL",
+    "REQUIRED",
+    "SWATH",
+    "check_out",
+    "is_result",
+]
 
 REQUIRED = ("manifest.json", "abundances.tif", "residual.tif", "endmembers.csv")
 OPTIONAL = ("uncertainty.tif", "endmembers_spread.csv")  # where the method knows them
@@ -74,14 +84,14 @@ def _check_free(path: Path, overwrite: bool) -> None:
     if not present:
         return
     foreign = [n for n in present if n not in FILES and not n.endswith(SIDECARS)]
-    if not _is_result(path) or foreign:
+    if not is_result(path) or foreign:
         what = f"holds {foreign[0]!r}, which unmix did not write" if foreign else "is no result"
         raise InputError(f"out: {path} {what}; choose another folder")
     if not overwrite:
         raise InputError(f"out: {path} exists; give --overwrite to replace it")
 
 
-def _is_result(path: Path) -> bool:
+def is_result(path: Path) -> bool:
     """Whether the folder's manifest.json was written by unmix."""
     try:
         manifest = json.loads((path / "manifest.json").read_bytes())

@@ -45,7 +45,7 @@ def begun(
         What shapes the result besides the scene and its preparation.
     """
     rows, cols, n_bands = ready.scene.shape
-    several = execution.workers > 1 or execution.scheduler is not None
+    several = execution.several
     memory = int(_SHARE * execution.bytes)
     pixel = 4 * (4 * n_bands + 4 * _MAPS)
     shape = tile_shape((rows, cols), pixel, HALO, memory, 1 if several else TOGETHER)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from unmix.checks import InputError
 from unmix.tiles.memory import budget
@@ -36,6 +37,8 @@ class Execution:
         error.
     strict : bool
         A part of the scene that cannot be read ends the work; else it is left out, and said so.
+    client : distributed.Client, optional
+        An open connection to a Dask cluster, in place of `scheduler`.
 
     >>> Execution(memory="2GB").bytes
     2000000000
@@ -49,6 +52,7 @@ class Execution:
     resume: bool = False
     overwrite: bool = False
     strict: bool = False
+    client: Any = None
 
     def __post_init__(self) -> None:
         if not (isinstance(self.workers, int) and 1 <= self.workers <= MOST_WORKERS):
@@ -57,10 +61,15 @@ class Execution:
             raise InputError(f"tile-rows: got {self.tile_rows}; give 1 or more")
         if self.scheduler is not None and self.workers != 1:
             raise InputError("workers: given beside a scheduler, which has its own; leave one out")
-        if (self.workers > 1 or self.scheduler is not None) and self.work is None:
+        if self.several and self.work is None:
             raise InputError("work: several processes hand over their tiles in a folder; give one")
         if self.memory is not None:
             budget(self.memory)
+
+    @property
+    def several(self) -> bool:
+        """Whether other processes do the work."""
+        return self.workers > 1 or self.scheduler is not None or self.client is not None
 
     @property
     def bytes(self) -> int:

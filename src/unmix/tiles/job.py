@@ -17,7 +17,7 @@ from typing import Any
 
 from unmix.checks import InputError
 
-__all__ = ["Job", "discard", "is_work", "work_folder"]
+__all__ = ["Job", "discard", "is_started", "is_work", "work_folder"]
 
 FORMAT = 1
 _CARD, _TILES, _FIT, _MODEL = "job.json", "tiles.json", "fit.json", "model"
@@ -79,7 +79,7 @@ class Job:
     @property
     def started(self) -> bool:
         """Whether anything in it is worth going on with."""
-        return (self.folder / _FIT).is_file()
+        return is_started(self.folder)
 
     def fitted(self) -> tuple[Any, dict[str, Any]] | None:
         """The fitted method and what was decided; None if it did not get so far."""
@@ -147,6 +147,15 @@ def is_work(folder: Path) -> bool:
     False
     """
     return _read(folder / _CARD) is not None
+
+
+def is_started(folder: Path) -> bool:
+    """Whether a folder holds unfinished work that is worth going on with.
+
+    >>> is_started(Path("no/such/folder"))
+    False
+    """
+    return is_work(folder) and (folder / _FIT).is_file()
 
 
 def discard(folder: Path) -> None:

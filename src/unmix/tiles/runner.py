@@ -196,8 +196,8 @@ def connected(execution: Execution) -> Iterator[Client | None]:
     InputError
         No scheduler at that address.
     """
-    if execution.scheduler is None and execution.workers == 1:
-        yield None
+    if not execution.several or execution.client is not None:
+        yield execution.client
         return
     import logging
 

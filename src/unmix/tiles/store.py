@@ -7,7 +7,7 @@ stay in files and are read from there.
 
 from __future__ import annotations
 
-import os
+import errno
 import secrets
 import zipfile
 from collections.abc import Sequence
@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unmix.checks import InputError
 from unmix.tiles.cut import Tile
 from unmix.tiles.work import Done, layers_of
 
@@ -80,14 +81,20 @@ class FolderStore:
         try:
             with beside.open("wb") as stream:
                 np.save(stream, done.values, allow_pickle=False)
-                stream.flush()
-                os.fsync(stream.fileno())
             beside.replace(file)
+        except OSError as error:
+            raise InputError(_failure(error, self.folder)) from error
         finally:
             beside.unlink(missing_ok=True)
 
     def maps(self, tiles: Sequence[Tile]) -> Maps:
         """Whole maps (y, x, ...) in files, NaN where a tile is missing."""
+        try:
+            return self._put_together(tiles)
+        except OSError as error:
+            raise InputError(_failure(error, self.folder)) from error
+
+    def _put_together(self, tiles: Sequence[Tile]) -> Maps:
         made = {}
         for name, shape in self.layers.items():
             file = self.folder / f"{name}.npy"
@@ -112,3 +119,9 @@ class FolderStore:
             return None
         good = values.shape == (*tile.shape, width) and values.dtype == np.float32
         return values if good else None
+
+
+def _failure(error: OSError, folder: Path) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return f"work: no space left for {folder}; free some, then go on with --resume"
+    return f"work: cannot write {folder} ({error.strerror or error}); --resume goes on"
