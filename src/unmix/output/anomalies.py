@@ -8,8 +8,10 @@ raster. Same patches, same bytes.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,18 +113,18 @@ def _traced(labels: NDArray[np.int32], transform: Affine | None) -> tuple[Any, N
     import shapely
     from rasterio.features import shapes
 
-    points: list[NDArray[np.float64]] = []
+    points = array("d")  # a large map's corners would not fit as numbers of their own
     sizes, owner, number = [], [], []
     for i, (outline, label) in enumerate(shapes(labels, labels > 0, 4, _placed(transform))):
         number.append(int(label))
         for ring in outline["coordinates"]:
-            points.append(np.array(ring))
+            points.extend(chain.from_iterable(ring))
             sizes.append(len(ring))
             owner.append(i)
     if not number:
         return np.empty(0, object), np.empty(0, np.intp)
     rings = shapely.linearrings(
-        np.concatenate(points), indices=np.repeat(np.arange(len(sizes)), sizes)
+        np.frombuffer(points).reshape(-1, 2), indices=np.repeat(np.arange(len(sizes)), sizes)
     )
     first = np.r_[True, np.diff(owner) > 0]  # the outer ring; holes follow it
     shells, holes = rings[first], rings[~first]
