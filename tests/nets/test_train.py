@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from unmix.checks import InputError
-from unmix.nets.train import pick_device, seeded, train
+from unmix.nets.train import seeded, train
 
 
 @pytest.fixture(autouse=True)
@@ -201,12 +201,6 @@ def test_wrong_options_are_named(option, value):
     options = {"groups": [(network.parameters(), value)]} if option == "lr" else {option: value}
     with pytest.raises(InputError, match=f"^{option}: got"):
         fit(network, **options)
-
-
-@pytest.mark.parametrize("name", ["nonsense", "cuda:99", "meta2", ""])
-def test_unknown_devices_are_refused(name):
-    with pytest.raises(InputError, match=r"^device:"):
-        pick_device(name)
 
 
 def test_an_interrupt_leaves_the_last_complete_epoch():

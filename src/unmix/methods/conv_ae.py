@@ -159,7 +159,7 @@ class ConvAE(NetworkUnmixer):
         learning = (network if self.endmembers is None else network.encoder).parameters()
         rng = np.random.default_rng(seed)
         data, cut, size = self._patches(scaled, image, rng)
-        noise = torch.Generator(data.device).manual_seed(seed)
+        noise = torch.Generator().manual_seed(seed)
 
         def objective(net: Any, chosen: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
             x = cut(chosen)
@@ -187,11 +187,13 @@ class ConvAE(NetworkUnmixer):
         """
         import torch
 
+        from unmix.nets.conv_ae import as_images
+
         if image is None:
             n_steps = -(-self.n_patches // self.batch_size)
             size = max(2, len(scaled) // n_steps)
             rows = rng.permutation(len(scaled))[: len(scaled) // size * size]
-            return self._tensor(scaled[rows]), _as_images, size
+            return self._tensor(scaled[rows]), as_images, size
         side = min(self.patch_size, *image)
         scene = self._tensor(_with_margin(scaled.reshape(*image, -1)))
         span = [n - side + 1 for n in image]
@@ -200,7 +202,7 @@ class ConvAE(NetworkUnmixer):
         def cut(chosen: torch.Tensor) -> torch.Tensor:
             step = side + 2
             pieces = [scene[r : r + step, c : c + step] for r, c in chosen.tolist()]
-            return torch.stack(pieces).permute(0, 3, 1, 2)
+            return torch.stack(pieces).permute(0, 3, 1, 2).to(self._device)
 
         return torch.from_numpy(corners).to(scene.device), cut, self.batch_size
 
@@ -211,26 +213,18 @@ class ConvAE(NetworkUnmixer):
         weights = self.network_.decoder.weight.detach().mean(dim=(2, 3)).cpu().numpy()
         return self._sized(weights.T.astype(np.float64), self._encode(scaled, image), scaled)
 
-    def _encode(self, scaled: NDArray[np.floating], image: Image) -> NDArray[np.floating]:
-        """Abundances (pixel, member), some rows of the image at a time."""
-        import torch
+    def _encode(
+        self, pixels: NDArray[np.floating], image: Image, gain: float = 1.0
+    ) -> NDArray[np.floating]:
+        """Abundances (pixel, member); of an image through its neighbours."""
+        from unmix.nets.conv_ae import WithoutNeighbours
+        from unmix.nets.inference import image_through
 
         encoder, n = self.network_.encoder, len(self.start_)
         if image is None:
-            return self._through(lambda x: encoder(_as_images(x))[:, :, 0, 0], scaled, n)
-        rows, columns = image
-        padded, step = _with_margin(scaled.reshape(*image, -1)), max(1, _CHUNK // columns)
-        out = np.empty((rows, columns, n), np.float32)
-        with torch.inference_mode():
-            for top in range(0, rows, step):
-                part = self._tensor(padded[None, top : top + step + 2]).permute(0, 3, 1, 2)
-                out[top : top + step] = encoder(part)[0].permute(1, 2, 0).cpu().numpy()
-        return out.reshape(-1, n)
-
-
-def _as_images(x: torch.Tensor) -> torch.Tensor:
-    """Pixels (pixel, band) as images of one pixel with a margin: (pixel, band, 3, 3)."""
-    return x[:, :, None, None].expand(-1, -1, 3, 3)
+            return self._through(WithoutNeighbours(encoder), pixels, n, gain)
+        X = pixels.reshape(*image, -1)
+        return image_through(encoder, X, n, margin=self.halo, most=_CHUNK, gain=gain).reshape(-1, n)
 
 
 def _with_margin(X: NDArray[np.floating]) -> NDArray[np.floating]:

@@ -146,7 +146,7 @@ class LinearAE(NetworkUnmixer):
         size = min(self.batch_size, self.n_spectra)
         rows = rng.integers(len(scaled), size=self.n_spectra // size * size)
         data = self._tensor(scaled[rows])
-        noise = torch.Generator(data.device).manual_seed(self.seed + self.n_iter_)
+        noise = torch.Generator().manual_seed(self.seed + self.n_iter_)
 
         def objective(net: Any, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
             x_hat, _ = net(x, noise)

@@ -6,7 +6,7 @@ torch is loaded by `fit` and `transform`, not by importing this module.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +31,7 @@ __all__ = ["NetworkUnmixer", "Recipe", "check_weights", "check_whole"]
 Pixels = NDArray[np.floating]
 Image = tuple[int, int] | None  # (rows, columns); None: pixels without neighbours
 
-_CHUNK = 16384  # pixels at a time through a trained network
+_CHUNK = 65_536  # pixels that are levelled at a time: their copy is not a second scene
 _SMALLEST = 0.01  # size of a member that no pixel needs, against the largest
 
 
@@ -92,7 +92,10 @@ class NetworkUnmixer(Unmixer):
         InputError
             A keyword out of range, or pixels that cannot be unmixed.
         """
+        from unmix.nets.device import pick_device
+
         self._check_keywords()
+        pick_device(self.device)
         pixels = self._check_pixels(X, reset=True)
         n, E = self._check_configuration(pixels)
         start = VCAFCLS(n, endmembers=E, scale=self.scale, seed=self.seed).fit(pixels)
@@ -128,8 +131,12 @@ class NetworkUnmixer(Unmixer):
         """Abundances (..., member) on the simplex, in X's float type."""
         check_is_fitted(self)
         pixels = self._check_pixels(X, reset=False)
-        scaled, _ = levelled(pixels, self.start_, self.scale)
-        A = self._encode(scaled / self.unit_, _image(X)).astype(pixels.dtype, copy=False)
+        image, n = _image(X), len(pixels)
+        step = n if self.scale == "none" or self.halo else _CHUNK
+        A = np.empty((n, len(self.start_)), pixels.dtype)
+        for i in range(0, n, step):
+            part, _ = levelled(pixels[i : i + step], self.start_, self.scale)
+            A[i : i + step] = self._encode(part, image, 1 / self.unit_)
         A /= A.sum(axis=1, keepdims=True)
         return self._like(A, X)
 
@@ -144,7 +151,7 @@ class NetworkUnmixer(Unmixer):
         if a.ndim < 1 or a.shape[-1] != len(self.endmembers_):
             raise InputError(f"A: got shape {a.shape}; give (..., {len(self.endmembers_)})")
         rows = a.reshape(-1, a.shape[-1])
-        spectra = self._through(self.network_.decoder, rows, self.n_features_in_)
+        spectra = self._through(self.network_.decoder, rows, self.n_features_in_, 1.0)
         spectra *= self.unit_ * self.brightness_
         dtype = a.dtype if a.dtype in (np.float32, np.float64) else np.float64
         return spectra.reshape(*a.shape[:-1], -1).astype(dtype, copy=False)
@@ -156,12 +163,15 @@ class NetworkUnmixer(Unmixer):
         return self.epochs
 
     def _initial_network(self) -> Any:
-        """The network with seeded weights and the starting endmembers, on its device."""
+        """The network with seeded weights and the starting endmembers.
+
+        On its device, or on the CPU where a model from another machine does not find that device.
+        """
         import torch
 
-        from unmix.nets.train import pick_device, seeded
+        from unmix.nets.device import no_room, usable_device
+        from unmix.nets.train import seeded
 
-        device = pick_device(self.device)
         n, n_bands = self.start_.shape
         with seeded(self.seed):
             network = self._build(n_bands, n)
@@ -169,7 +179,11 @@ class NetworkUnmixer(Unmixer):
         E = torch.from_numpy((members / self.unit_).astype(np.float32))
         with torch.no_grad():
             self._set_members(network, E)
-        return network.to(device)
+        device = usable_device(self.device)
+        try:
+            return network.to(device)
+        except torch.OutOfMemoryError:
+            raise no_room(device, "the network") from None
 
     def _train(self, scaled: Pixels, image: Image, epochs: int) -> Any:
         """Train from the present weights and record how it went."""
@@ -226,27 +240,31 @@ class NetworkUnmixer(Unmixer):
 
     # --- arrays to tensors and back -------------------------------------------------------------
 
-    def _encode(self, scaled: Pixels, image: Image) -> Pixels:
-        """Abundances (pixel, member) of pixels in the network's unit."""
-        return self._through(self.network_.encoder, scaled, len(self.start_))
+    def _encode(self, pixels: Pixels, image: Image, gain: float = 1.0) -> Pixels:
+        """Abundances (pixel, member) of pixels that `gain` brings to the network's unit."""
+        return self._through(self.network_.encoder, pixels, len(self.start_), gain)
+
+    @property
+    def _device(self) -> torch.device:
+        """Where the network is."""
+        device: torch.device = next(self.network_.parameters()).device
+        return device
 
     def _tensor(self, values: NDArray[np.floating]) -> torch.Tensor:
+        """What is trained on, on the network's device if that holds it."""
         import torch
 
-        device = next(self.network_.parameters()).device
-        return torch.from_numpy(np.ascontiguousarray(values, np.float32)).to(device)
+        from unmix.nets.device import resident
+
+        return resident(torch.from_numpy(np.ascontiguousarray(values, np.float32)), self._device)
 
     def _through(
-        self, part: Callable[[torch.Tensor], torch.Tensor], values: Pixels, width: int
+        self, part: nn.Module, values: Pixels, width: int, gain: float
     ) -> NDArray[np.float32]:
-        """Rows through the encoder or the decoder, a chunk at a time: (row, width)."""
-        import torch
+        """Rows through the encoder or the decoder: (row, width)."""
+        from unmix.nets.inference import through
 
-        out = np.empty((len(values), width), np.float32)
-        with torch.inference_mode():
-            for i in range(0, len(values), _CHUNK):
-                out[i : i + _CHUNK] = part(self._tensor(values[i : i + _CHUNK])).cpu().numpy()
-        return out
+        return through(part, values, width, gain=gain)
 
 
 def _image(X: ArrayLike) -> Image:

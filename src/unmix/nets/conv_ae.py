@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from unmix.nets.blocks import BatchNorm
 
-__all__ = ["DROPOUT", "MARGIN", "ConvAENet"]
+__all__ = ["DROPOUT", "MARGIN", "ConvAENet", "WithoutNeighbours", "as_images"]
 
 MARGIN = 1  # pixels around an image that the encoder looks at
 DROPOUT = 0.2  # rate at which whole maps are left out
@@ -83,9 +83,36 @@ class ConvAENet(nn.Module):
         return self.decoder(F.pad(a, (reach,) * 4, mode="replicate")), a
 
 
+class WithoutNeighbours(nn.Module):
+    """The encoder for pixels that are no image: each is taken for all of its neighbourhood.
+
+    >>> WithoutNeighbours(ConvEncoder(n_bands=8, n_endmembers=3)).eval()(torch.rand(5, 8)).shape
+    torch.Size([5, 3])
+    """
+
+    def __init__(self, encoder: nn.Module) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Spectra (pixel, band) to abundances (pixel, member)."""
+        a: Tensor = self.encoder(as_images(x))
+        return a[:, :, 0, 0]
+
+
+def as_images(x: Tensor) -> Tensor:
+    """Pixels (pixel, band) as images of one pixel with a margin, (pixel, band, 3, 3).
+
+    >>> as_images(torch.rand(5, 8)).shape
+    torch.Size([5, 8, 3, 3])
+    """
+    side = 2 * MARGIN + 1
+    return x[:, :, None, None].expand(-1, -1, side, side)
+
+
 def _drop_maps(v: Tensor, noise: torch.Generator | None) -> Tensor:
     """Maps (image, map, row, column), each set to zero at the rate of the dropout."""
     if noise is None:
         return v
-    keep = torch.empty(v.shape[:2], device=v.device).bernoulli_(1 - DROPOUT, generator=noise)
-    return v * (keep / (1 - DROPOUT)).to(v.dtype)[..., None, None]
+    keep = torch.empty(v.shape[:2], device=noise.device).bernoulli_(1 - DROPOUT, generator=noise)
+    return v * (keep / (1 - DROPOUT)).to(v)[..., None, None]

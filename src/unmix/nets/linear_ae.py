@@ -64,5 +64,5 @@ class LinearAENet(nn.Module):
 
 def gaussian_dropout(a: Tensor, rate: float, noise: torch.Generator) -> Tensor:
     """Abundances a (1 + √(p / (1 − p)) ε), ε standard normal."""
-    factors = torch.empty_like(a).normal_(1.0, (rate / (1 - rate)) ** 0.5, generator=noise)
-    return a * factors
+    factors = torch.empty(a.shape, dtype=a.dtype, device=noise.device)
+    return a * factors.normal_(1.0, (rate / (1 - rate)) ** 0.5, generator=noise).to(a.device)

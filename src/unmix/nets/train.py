@@ -17,11 +17,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unmix.checks import InputError, check_option
+from unmix.nets.descent import Descent, Objective
 from unmix.nets.flat import Flat, RMSprop
 
-__all__ = ["Objective", "Training", "pick_device", "seeded", "train"]
+__all__ = ["Objective", "Training", "seeded", "train"]
 
-Objective = Callable[..., tuple[Tensor, Tensor]]
 Progress = Callable[[int, int, dict[str, float]], object]
 
 _NEGLIGIBLE = 1e-25  # a moment below this moves a weight by less than 1e-17 of lr
@@ -71,27 +71,6 @@ def seeded(seed: int) -> Iterator[None]:
             torch.set_rng_state(state)
 
 
-def pick_device(device: str) -> torch.device:
-    """Device from its name; "auto" is the GPU where there is one.
-
-    Raises
-    ------
-    InputError
-        A name torch does not know, or a device that is not there.
-
-    >>> pick_device("cpu")
-    device(type='cpu')
-    """
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        chosen = torch.device(device)
-        torch.empty(1, device=chosen)
-    except (RuntimeError, AssertionError, NotImplementedError, TypeError):
-        raise InputError(f"device: {device!r} is not available here; use auto or cpu") from None
-    return chosen
-
-
 def train(
     network: nn.Module,
     objective: Objective,
@@ -117,11 +96,11 @@ def train(
     Parameters
     ----------
     network : nn.Module
-        On the device of `data`.
+        On any device.
     objective : callable
         `objective(network, *batch) -> (loss, terms)`; terms is a vector with one value a name.
     data : sequence of Tensor
-        Equally long; a batch takes the same rows of each.
+        Equally long; a batch takes the same rows of each. On the network's device or the host's.
     groups : sequence of (parameters, learning rate)
         Parameters in no group stay as they are.
     names : sequence of str
@@ -165,24 +144,20 @@ def train(
     low = torch.bfloat16 if dtype == "bfloat16" else torch.float32
     flats = [Flat(parameters, lr, low, nonnegative) for parameters, lr in groups]
     stepper = _OPTIMISERS[optimiser]([flat.group for flat in flats])
+    step = Descent(network, objective, data, flats, stepper, low)
     generator = torch.Generator().manual_seed(seed)
-    device = data[0].device
     history: dict[str, list[float]] = {name: [] for name in names}
     kept = _snapshot(network, flats)
     status = f"Trained for all {epochs} epochs."
     try:
         for epoch in range(1, epochs + 1):
-            sums = torch.zeros(len(names), device=device)
-            order = torch.randperm(len(data[0]), generator=generator).to(device)
+            sums = torch.zeros(len(names), device=step.device)
+            order = torch.randperm(len(data[0]), generator=generator).to(data[0].device)
             stop = False
             for rows in order.split(batch_size):
                 if stop := cancelled is not None and cancelled():
                     break
-                batch = [tensor.index_select(0, rows) for tensor in data]
-                with torch.autocast(device.type, torch.bfloat16, enabled=dtype == "bfloat16"):
-                    loss, terms = objective(network, *batch)
-                _step(loss, flats, stepper)
-                sums.add_(terms, alpha=len(rows) / len(order))
+                sums.add_(step(rows), alpha=len(rows) / len(order))
             if stop:
                 status = f"Cancelled in epoch {epoch} of {epochs}; {_kept(epoch)}"
                 break
@@ -199,19 +174,9 @@ def train(
                 progress(epoch, epochs, means)
     finally:  # an interrupt, too, leaves a network that can be used
         _restore(network, flats, kept)
+    if step.pieces > 1:
+        status += f" Batches went through in {step.pieces} pieces, for lack of memory."
     return Training(history, len(history[names[0]]), status)
-
-
-def _step(loss: Tensor, flats: list[Flat], optimiser: torch.optim.Optimizer | RMSprop) -> None:
-    """One step down the gradient of the loss."""
-    for flat in flats:
-        flat.before_backward()
-    loss.backward()
-    for flat in flats:
-        flat.before_step()
-    optimiser.step()
-    for flat in flats:
-        flat.after_step()
 
 
 def _check(epochs: int, batch_size: int, dtype: str, rates: list[float]) -> None:
