@@ -14,7 +14,7 @@ from unmix.checks import InputError, check_n_endmembers, check_option
 if TYPE_CHECKING:
     from unmix.methods.base import Unmixer
 
-__all__ = ["configure", "count", "noise", "scale_mode"]
+__all__ = ["configure", "count", "halo", "noise", "scale_mode"]
 
 Pixels = NDArray[np.floating]
 
@@ -66,6 +66,20 @@ def scale_mode(X: Pixels, E: Pixels | None, k: int, scale: str, seed: int) -> di
     return {
         "mode": choice.mode, "chosen": "auto", "why": choice.why, "evidence": choice.evidence,
     }  # fmt: skip
+
+
+def halo(method: str | None, parameters: Mapping[str, Any] | None) -> int:
+    """Pixels around a pixel that the method looks at.
+
+    >>> halo("vca-fcls", None), halo("conv-ae", None)
+    (0, 1)
+    """
+    from unmix.methods import DEFAULT, METHODS
+
+    kind = METHODS[check_option(method or DEFAULT, tuple(METHODS), "method")]
+    known = inspect.signature(kind).parameters
+    given = {k: v for k, v in (parameters or {}).items() if k in known}
+    return int(kind(**given).halo)
 
 
 def configure(

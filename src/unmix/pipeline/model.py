@@ -123,7 +123,7 @@ def apply_model(
     with stage("prepare"):
         ready = _ready_for(card, estimator.n_features_in_, data, mask, execution.bytes)
     about = {"model": hash_files([Path(model) / name for name in FILES]), "features": features}
-    job, shape = begun(ready, execution, about | {"finetune": finetune})
+    job, shape = begun(ready, execution, int(estimator.halo), about | {"finetune": finetune})
     before = None if job is None else job.fitted()
     if before is None:
         decisions = _decided(card, estimator, ready, str(model), finetune, stage)

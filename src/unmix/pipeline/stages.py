@@ -178,7 +178,8 @@ def run(
         "n_endmembers": n_endmembers, "method": method, "scale": scale, "seed": seed,
         "device": device, "parameters": parameters, "pretrain": pretrain,
     }  # fmt: skip
-    job, shape = begun(ready, execution, {**options, "features": features})
+    halo = decide.halo(method, parameters)
+    job, shape = begun(ready, execution, halo, {**options, "features": features})
     before = None if job is None else job.fitted()
     if before is None:
         estimator, decisions = fit(ready, stage, **options)

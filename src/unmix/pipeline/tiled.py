@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 import unmix
 from unmix.pipeline.features import plan_features
 from unmix.pipeline.ready import Ready, band_values
-from unmix.tiles.cut import Tile, cut, tile_shape
+from unmix.tiles.cut import SMALLEST, Tile, cut, tile_shape
 from unmix.tiles.execution import Execution
 from unmix.tiles.job import Job, is_work
 from unmix.tiles.runner import TOGETHER, Outcome, carry_out, connected
@@ -25,9 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["begun", "unmixed", "work_of"]
 
-HALO = 32
-"""Pixels that are allowed for around a tile before the method is known."""
-
+_COPIES = 3  # of the spectra while they are worked at
 _MAPS = 64  # values a pixel has in maps, roughly, before the method is fitted
 _EACH = 4  # tiles for every worker, at least
 _UNKNOWN = 16  # workers that a cluster is taken to have
@@ -35,23 +33,25 @@ _SHARE = 0.6  # of the memory goes to tiles; the rest is the sample, libraries a
 
 
 def begun(
-    ready: Ready, execution: Execution, about: Mapping[str, Any]
+    ready: Ready, execution: Execution, halo: int, about: Mapping[str, Any]
 ) -> tuple[Job | None, tuple[int, int]]:
     """The unfinished work of a scene that is more than one tile, and how large its tiles are.
 
     Parameters
     ----------
+    halo : int
+        The method's.
     about : mapping
         What shapes the result besides the scene and its preparation.
     """
     rows, cols, n_bands = ready.scene.shape
     several = execution.several
     memory = int(_SHARE * execution.bytes)
-    pixel = 4 * (4 * n_bands + 4 * _MAPS)
-    shape = tile_shape((rows, cols), pixel, HALO, memory, 1 if several else TOGETHER)
+    pixel = 4 * ((_COPIES + (halo > 0)) * n_bands + 4 * _MAPS)
+    shape = tile_shape((rows, cols), pixel, halo, memory, 1 if several else TOGETHER)
     if several:  # enough for everybody, and for the last ones not to be waited for
         share = -(-rows // (_EACH * (execution.workers if execution.workers > 1 else _UNKNOWN)))
-        shape = max(min(shape[0], share), min(HALO, rows)), shape[1]
+        shape = max(min(shape[0], share), min(SMALLEST, rows)), shape[1]
     if execution.tile_rows is not None:
         shape = min(execution.tile_rows, rows), cols
     if execution.work is None or (shape == (rows, cols) and not several):

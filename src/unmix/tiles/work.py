@@ -99,13 +99,6 @@ class Work:
             found["features"] = (3 * len(self.features.names),)
         return found | {"view": (3,)}
 
-    @property
-    def pixel_bytes(self) -> int:
-        """What a pixel takes, roughly, while it is worked at: spectra several times, and maps."""
-        n_maps = sum(int(np.prod(shape)) for shape in self.layers.values())
-        copies = 4 if self.halo else 3
-        return 4 * (copies * self.scene.shape[2] + 8 * n_maps)
-
     def __call__(self, tile: Tile) -> Done:
         """The maps of a tile.
 
@@ -180,7 +173,8 @@ class Work:
     ) -> dict[str, Pixels]:
         """Maps (valid pixel of the tile, ...)."""
         seen = valid[inner]
-        X = np.ascontiguousarray(pixels[inner][seen])
+        mine = pixels[inner]
+        X = mine.reshape(-1, mine.shape[-1]) if seen.all() else mine[seen]
         image = None
         if self.halo:
             image, inner = _cropped(filled(pixels[valid], valid), inner, self.halo)
