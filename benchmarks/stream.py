@@ -79,7 +79,7 @@ def make(arguments: argparse.Namespace) -> tuple[Path, Path]:
     nm = np.linspace(400, 2450, bands)
     centres = np.linspace(500, 2300, K)
     E = 0.15 + 0.5 * np.exp(-0.5 * ((nm - centres[:, None]) / 300) ** 2)
-    write_csv(Endmembers(E, nm), spectra)
+    write_csv(Endmembers(E, nm), spectra, overwrite=True)
     rng = np.random.default_rng(0)
     coarse = rng.standard_normal((K, rows // 40 + 3, cols // 40 + 3))
     axes = {"bip": (0, 1, 2), "bil": (0, 2, 1), "bsq": (2, 0, 1)}[arguments.interleave]
