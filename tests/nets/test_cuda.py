@@ -81,6 +81,6 @@ def test_no_memory_at_all_is_one_line(scene, little_memory):
     with pytest.raises(torch.OutOfMemoryError):
         while True:
             hoard.append(torch.empty(2**16, dtype=torch.uint8, device="cuda"))
-    with pytest.raises(InputError, match="^device: cuda has no memory for") as caught:
+    with pytest.raises(InputError, match=r"^device: cuda has no memory for") as caught:
         fitted("cresdae", scene, "cuda")
     assert "\n" not in str(caught.value)

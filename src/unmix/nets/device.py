@@ -64,6 +64,8 @@ def _works(device: str) -> bool:
     """Whether torch can put a number there."""
     try:
         torch.empty(1, device=torch.device(device))
+    except torch.OutOfMemoryError:  # it is there, and full
+        return True
     except (RuntimeError, AssertionError, NotImplementedError, TypeError):
         return False
     return True
