@@ -140,8 +140,10 @@ class Unmixing:
     rest: xr.DataArray | None = None
     features: xr.DataArray | None = None
 
-    def save(self, out: str | Path, *, overwrite: bool = False) -> Path:
-        """Write the result folder (GeoTIFFs, CSV, spectral library, manifest, report).
+    def save(self, out: str | Path, *, overwrite: bool = False, format: str = "cog") -> Path:
+        """Write the result folder (maps, CSV, spectral library, manifest, report).
+
+        `format` "zarr" puts the large maps into one Zarr group instead of GeoTIFFs.
 
         Raises
         ------
@@ -150,7 +152,7 @@ class Unmixing:
         """
         from unmix.output import save
 
-        return save(self, Path(out), overwrite=overwrite)
+        return save(self, Path(out), overwrite=overwrite, format=format)
 
     def plot(self) -> Any:
         """Matplotlib figure with the false-colour view, abundance maps and spectra."""

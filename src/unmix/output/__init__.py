@@ -11,16 +11,18 @@ import errno
 import os
 import secrets
 import shutil
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from unmix.checks import InputError
-from unmix.output.features import read_features
+from unmix.output.features import read_features, write_features
 from unmix.output.land import read_land, write_land
 from unmix.output.layers import maps_layers
 from unmix.output.ortho import on_grid, read_lookup, write_lookup
-from unmix.output.place import REQUIRED, check_out, is_result
+from unmix.output.place import REQUIRED, TIFFS, check_out, is_result
 from unmix.output.rasters import coarser, georeferencing, read_maps, read_rgb, to_rgba, write_tiff
 from unmix.output.tables import (
     json_safe,
@@ -34,18 +36,26 @@ from unmix.output.tables import (
     write_spread,
 )
 from unmix.output.uncertainty import read_uncertainty, write_uncertainty
+from unmix.output.zarr_maps import NAME, read_zarr, write_zarr
 from unmix.types import STATISTICS, Unmixing
 
-__all__ = ["check_out", "georeferencing", "is_result", "load", "save"]
+if TYPE_CHECKING:
+    import xarray as xr
 
+__all__ = ["check_format", "check_out", "georeferencing", "is_result", "load", "save"]
+
+FORMATS = ("cog", "zarr")
 QUANTITIES = {"rmse": "rmse", "angle": "spectral angle [rad]", "scale": "scale"}
 
 
-def save(result: Unmixing, out: str | Path, *, overwrite: bool = False) -> Path:
+def save(
+    result: Unmixing, out: str | Path, *, overwrite: bool = False, format: str = "cog"
+) -> Path:
     """Write the result folder and return its path.
 
-    A result in swath geometry is put on its map grid first. Same arrays, same bytes: dates and
-    timings live in manifest.json and report.html only.
+    A result in swath geometry is put on its map grid first. Maps may be files mapped into memory:
+    they are read a few rows at a time. Same arrays, same bytes: dates and timings live in
+    manifest.json and report.html only.
 
     Parameters
     ----------
@@ -54,12 +64,16 @@ def save(result: Unmixing, out: str | Path, *, overwrite: bool = False) -> Path:
         Parents are created.
     overwrite : bool
         Replace an earlier result, at the last moment.
+    format : "cog" or "zarr"
+        Abundances, residual, uncertainty and features as a Cloud Optimized GeoTIFF each, or
+        together in `maps.zarr`.
 
     Raises
     ------
     InputError
-        As `check_out`; also no space left, or any other failure to write.
+        Another format; as `check_out`; also no space left, or any other failure to write.
     """
+    check_format(format)
     path = check_out(out, overwrite)
     _check_result(result)
     temporary = path.parent / f".unmix-{secrets.token_hex(6)}"
@@ -67,7 +81,7 @@ def save(result: Unmixing, out: str | Path, *, overwrite: bool = False) -> Path:
     try:
         temporary.mkdir(parents=True)
         scratch = temporary / ".grid"
-        _write_all(on_grid(_portable(result), scratch), temporary)
+        _write_all(on_grid(_portable(result, format), scratch), temporary)
         _remove(scratch)
         check_out(path, overwrite)
         _swap(temporary, path)
@@ -94,31 +108,42 @@ def load(out: str | Path) -> Unmixing:
     folder = Path(out)
     if not folder.is_dir():
         raise InputError(f"out: {folder} is no folder; give the folder `unmix run` wrote")
+    as_zarr = (folder / NAME).is_dir()
     for name in REQUIRED:
-        if not (folder / name).is_file():
+        if not ((folder / name).is_file() or (as_zarr and name in TIFFS)):
             raise InputError(f"out: {folder} has no {name}; give the folder `unmix run` wrote")
     manifest = read_manifest(folder / "manifest.json")
     output = manifest.pop("output")
     endmembers = read_csv(folder / "endmembers.csv", output)
-    abundances = read_maps(folder / "abundances.tif", "member", endmembers.names)
+    maps = _read_maps(folder, endmembers.names, as_zarr)
+    abundances = maps.pop("abundances")
+    residual = maps["residual"]
+    assert abundances is not None and residual is not None
     lookup = read_lookup(folder / "glt.tif", manifest.get("grid"), abundances)
     if lookup is not None:
         abundances.attrs["lookup"] = lookup
-    residual = read_maps(folder / "residual.tif", "quantity", tuple(QUANTITIES))
-    uncertainty = read_uncertainty(folder / "uncertainty.tif", endmembers.names)
-    features = read_features(folder / "features.tif")
-    others = {"residual": residual, "uncertainty": uncertainty, "features": features}
-    for name, maps in others.items():
-        if maps is not None and maps.shape[:2] != abundances.shape[:2]:
-            raise InputError(
-                f"out: {folder}: {name}.tif and abundances.tif differ in size; run anew"
-            )
+    tif = "" if as_zarr else ".tif"
+    for name, other in maps.items():
+        if other is not None and other.shape[:2] != abundances.shape[:2]:
+            both = f"{name}{tif} and abundances{tif}"
+            raise InputError(f"out: {folder}: {both} differ in size; run anew")
     endmembers = read_spread(folder / "endmembers_spread.csv", endmembers)
     rgb = read_rgb(folder / "false_colour.tif")
-    found = Unmixing(
-        abundances, endmembers, residual, manifest, rgb, uncertainty, features=features
-    )
+    sure, features = maps["uncertainty"], maps["features"]
+    found = Unmixing(abundances, endmembers, residual, manifest, rgb, sure, features=features)
     return read_land(folder, found)
+
+
+def _read_maps(folder: Path, names: Sequence[str], as_zarr: bool) -> dict[str, xr.DataArray | None]:
+    """The large maps of a folder by name; None for what it has not."""
+    if as_zarr:
+        return read_zarr(folder / NAME, names)
+    return {
+        "abundances": read_maps(folder / "abundances.tif", "member", names),
+        "residual": read_maps(folder / "residual.tif", "quantity", tuple(QUANTITIES)),
+        "uncertainty": read_uncertainty(folder / "uncertainty.tif", names),
+        "features": read_features(folder / "features.tif"),
+    }
 
 
 def _check_result(result: Unmixing) -> None:
@@ -135,11 +160,25 @@ def _check_result(result: Unmixing) -> None:
         raise InputError(f"features: {result.features.shape}; expected {shape[:2]} pixels")
 
 
-def _portable(result: Unmixing) -> Unmixing:
-    """Names and provenance as every file format can carry them."""
+def check_format(format: str) -> None:
+    """`InputError` unless results can be written in the format.
+
+    >>> check_format("png")
+    Traceback (most recent call last):
+        ...
+    unmix.checks.InputError: format: got 'png'; give cog or zarr
+    """
+    if format not in FORMATS:
+        raise InputError(f"format: got {format!r:.80}; give {' or '.join(FORMATS)}")
+
+
+def _portable(result: Unmixing, format: str) -> Unmixing:
+    """Names and provenance as every file format can carry them; which format is one of them."""
     names = tuple(map(plain, result.endmembers.names))
     endmembers = replace(result.endmembers, names=names, source=plain(result.endmembers.source))
-    return replace(result, endmembers=endmembers, provenance=json_safe(result.provenance))
+    about = {k: v for k, v in result.provenance.items() if k != "format"}
+    about |= {"format": format} if format != FORMATS[0] else {}
+    return replace(result, endmembers=endmembers, provenance=json_safe(about))
 
 
 def _write_all(result: Unmixing, folder: Path) -> None:
@@ -147,15 +186,11 @@ def _write_all(result: Unmixing, folder: Path) -> None:
     from unmix.plot import overview, save_png
     from unmix.report import write_report
 
-    names = result.endmembers.names
     crs, transform = georeferencing(result.abundances)
-    for name, maps, bands in (
-        ("abundances", result.abundances, names),
-        ("residual", result.residual, list(QUANTITIES.values())),
-    ):
-        write_tiff(folder / f"{name}.tif", maps_layers(maps), bands, crs, transform)
-    if result.uncertainty is not None:
-        write_uncertainty(result.uncertainty, names, folder / "uncertainty.tif")
+    if result.provenance.get("format") == "zarr":
+        write_zarr(result, folder / NAME)
+    else:
+        _write_maps(result, folder)
     write_land(result, folder)
     about = write_mineral_map(result, folder)
     if result.rgb is not None:
@@ -169,6 +204,20 @@ def _write_all(result: Unmixing, folder: Path) -> None:
     save_png(overview(result), folder / "quicklook.png")
     write_report(result, folder / "report.html")
     write_manifest(result, folder / "manifest.json", about)
+
+
+def _write_maps(result: Unmixing, folder: Path) -> None:
+    """The large maps as GeoTIFFs."""
+    names = result.endmembers.names
+    for name, maps, bands in (
+        ("abundances", result.abundances, names),
+        ("residual", result.residual, list(QUANTITIES.values())),
+    ):
+        write_tiff(folder / f"{name}.tif", maps_layers(maps), bands, *georeferencing(maps))
+    if result.uncertainty is not None:
+        write_uncertainty(result.uncertainty, names, folder / "uncertainty.tif")
+    if result.features is not None:
+        write_features(result.features, folder / "features.tif")
 
 
 def _swap(new: Path, out: Path) -> None:

@@ -9,7 +9,6 @@ from unmix.geology.dominant import LEAST
 from unmix.output.anomalies import Anomalies, anomalies_of, write_anomalies
 from unmix.output.classes import classes_of, write_classes
 from unmix.output.composites import write_ternary
-from unmix.output.features import write_features
 from unmix.output.styled import write_styles
 from unmix.types import Unmixing
 
@@ -22,8 +21,6 @@ def write_mineral_map(result: Unmixing, folder: Path) -> dict[str, Any]:
     write_classes(result, classes, folder)
     write_ternary(result, folder / "ternary.tif")
     write_anomalies(result, anomalies, folder / "anomalies.gpkg")
-    if result.features is not None:
-        write_features(result.features, folder / "features.tif")
     write_styles(result, folder)
     seen = int((classes.code > 0).sum())
     mixed = int((classes.code == len(result.endmembers) + 1).sum())

@@ -21,6 +21,7 @@ __all__ = [
 ]
 
 REQUIRED = ("manifest.json", "abundances.tif", "residual.tif", "endmembers.csv")
+TIFFS = ("abundances.tif", "residual.tif")  # or maps.zarr
 OPTIONAL = ("uncertainty.tif", "endmembers_spread.csv")  # where the method knows them
 SWATH = ("glt.tif",)  # where the scene is a swath
 LAND = ("left_out.tif", "abundances_rest.tif")  # where they were asked for
@@ -35,6 +36,7 @@ FILES = {
     *MAPS,
     *COMPOSITES,
     *FEATURES,
+    "maps.zarr",
     *("endmembers.sli", "endmembers.hdr", "false_colour.tif", "quicklook.png", "report.html"),
 }
 SIDECARS = (".aux.xml", ".ovr", ".msk", ".qml", ".qmd", ".gpkg-wal", ".gpkg-shm")

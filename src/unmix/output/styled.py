@@ -27,6 +27,20 @@ def write_styles(result: Unmixing, folder: Path) -> None:
     QGIS takes `<layer>.qml` when the layer is opened, which shows the first band. Abundances have
     one a band besides, `abundances_<number>.qml`, and features `features_<number>.qml`.
     """
+    if result.provenance.get("format") != "zarr":
+        _maps(result, folder)
+        _features(result, folder)
+    if result.rest is not None:
+        first = str(result.rest.coords["member"].values[0])
+        write_style(pseudocolour(1, first, 0, 1, ABUNDANCE), folder / "abundances_rest.qml")
+    entries = class_entries(result.endmembers.names)
+    write_style(paletted(entries), folder / "classes.qml")
+    write_style(pseudocolour(1, "confidence", 0, 1, _SURE), folder / "confidence.qml")
+    write_style(categorised("material", entries[:-1]), folder / "anomalies.qml")
+
+
+def _maps(result: Unmixing, folder: Path) -> None:
+    """Abundances from 0 to 1, errors from 0 to what few pixels exceed."""
     names = result.endmembers.names
     for k, name in enumerate(names, start=1):
         style = pseudocolour(k, name, 0, 1, ABUNDANCE)
@@ -39,14 +53,6 @@ def write_styles(result: Unmixing, folder: Path) -> None:
         top = residual_top(np.asarray(result.uncertainty.values[:, :, 0, 0]))
         style = pseudocolour(1, band_names(names)[0], 0, top, RESIDUAL)
         write_style(style, folder / "uncertainty.qml")
-    if result.rest is not None:
-        first = str(result.rest.coords["member"].values[0])
-        write_style(pseudocolour(1, first, 0, 1, ABUNDANCE), folder / "abundances_rest.qml")
-    entries = class_entries(names)
-    write_style(paletted(entries), folder / "classes.qml")
-    write_style(pseudocolour(1, "confidence", 0, 1, _SURE), folder / "confidence.qml")
-    write_style(categorised("material", entries[:-1]), folder / "anomalies.qml")
-    _features(result, folder)
 
 
 def _features(result: Unmixing, folder: Path) -> None:

@@ -137,10 +137,13 @@ def write_manifest(result: Unmixing, path: Path, about: Mapping[str, Any] | None
 
 
 def _data_files(folder: Path) -> list[dict[str, Any]]:
+    from unmix.output.zarr_maps import folder_hash
     from unmix.pipeline.provenance import hash_files
 
     data = sorted(p for p in folder.iterdir() if p.suffix in DATA)
-    return [entry | {"path": Path(entry["path"]).name} for entry in hash_files(data)]
+    listed = [entry | {"path": Path(entry["path"]).name} for entry in hash_files(data)]
+    groups = [folder_hash(p) for p in sorted(folder.glob("*.zarr"))]
+    return sorted(listed + groups, key=lambda entry: str(entry["path"]))
 
 
 def read_manifest(path: Path) -> dict[str, Any]:

@@ -140,6 +140,8 @@ def outputs(result: Unmixing) -> str:
     spectra = ["endmembers.csv"]
     spectra += [] if result.endmembers.spread is None else ["endmembers_spread.csv"]
     listed = f"{', '.join(maps[:-1])} and {maps[-1]}"
+    if result.provenance.get("format") == "zarr":
+        listed = "maps.zarr"
     return (
         f"The maps are in {listed}, the spectra in {' and '.join(spectra)}, "
         "everything else in manifest.json."

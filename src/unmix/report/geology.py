@@ -37,7 +37,8 @@ def geology(result: Unmixing) -> dict[str, Any]:
     step = max(1, math.ceil(math.sqrt(A.shape[0] * A.shape[1] * maps / PIXELS)))
     files = [_FILES] if settings.asked else []
     files += ["ternary.tif"] if settings.asked and settings.ternary else []
-    files += ["features.tif"] if settings.asked and result.features is not None else []
+    zarr = result.provenance.get("format") == "zarr"
+    files += ["features.tif"] if settings.asked and result.features is not None and not zarr else []
     return {
         "geology": {
             "classes": _classes(result, found),
