@@ -11,6 +11,7 @@ import pytest
 from unmix.checks import InputError
 from unmix.identify import Identification, as_record, identify, renamed, shipped_library
 from unmix.identify.compare import noise_of, windows_of
+from unmix.identify.judge import _doubt as doubt
 from unmix.identify.score import score_shape
 from unmix.io.library import read_endmembers
 from unmix.resample import resample
@@ -264,3 +265,17 @@ def test_minerals_of_one_library_by_another(shared_data):
     found = [one for one in identify(few, usgs) if one.candidates]
     right = [one.candidates[0].name == one.endmember.split()[0].lower() for one in found]
     assert len(right) > 10 and np.mean(right) > 0.9
+
+
+def test_what_a_mineral_leaves_unexplained_is_told_and_costs_the_name(library):
+    """A calcite with an absorption of another kind: the deeper, the more is left over."""
+    pure = taken(library, [TITLES["calcite"]])
+    lines = [1 - depth * np.exp(-(((EMIT - 1150) / 60) ** 2)) for depth in (0, 0.04, 0.08)]
+    found = [identify(replace(pure, spectra=pure.spectra * by), library)[0] for by in lines]
+    left = [one.candidates[0].left for one in found]
+    assert [one.candidates[0].name for one in found] == ["calcite"] * 3
+    assert left[0] < 1e-3 < left[1] < left[2] < 0.12
+    best = found[0].candidates[0]
+    assert doubt(best, 0.5, "dolomite", 9) == ""
+    assert "20% of what is absorbed" in doubt(replace(best, left=0.2), 0.5, "dolomite", 9)
+    assert doubt(replace(best, left=0.2, kind="cover"), 0.5, "soil", 9) == ""

@@ -37,6 +37,8 @@ class Candidate:
         Spectral information divergence.
     rules : float
         Share of the material's diagnostic rules fulfilled; NaN where it has none.
+    left : float
+        Share of what the endmember absorbs that the material does not; NaN as `feature_fit`.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Candidate:
     angle: float
     sid: float
     rules: float
+    left: float = float("nan")
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ CONVINCING = 0.88  # least fit of a match
 UNRULED = 0.92  # the same for a mineral without diagnostic rules to confirm it
 MARGIN = 0.03  # least lead over the next family
 OBEYED = 0.75  # least share of a mineral's rules that a match fulfils
+LEFT = 0.12  # most of an endmember's absorption that a mineral may leave unexplained
 FEWEST_WINDOWS = 3
 
 
@@ -54,7 +55,7 @@ class Comparison:
         material = self.materials[j]
         values = (
             self.total, self.scores.total, self.scores.features, self.scores.angle,
-            self.scores.sid, self.rules,
+            self.scores.sid, self.rules, self.scores.left,
         )  # fmt: skip
         return Candidate(
             material.name,
@@ -109,6 +110,8 @@ def _doubt(best: Candidate, margin: float, rival: str, n_windows: int) -> str:
         return f"{best.name} is nearest, but fits to {best.fit:.3f} only ({least} is asked for)"
     if best.rules < OBEYED:
         return f"{best.name} is nearest, but its diagnostic absorptions are not there"
+    if best.kind == "mineral" and best.left > LEFT:
+        return f"{best.name} is nearest, but {best.left:.0%} of what is absorbed is something else"
     if margin < MARGIN:
         return f"{best.name} and {rival} fit alike ({margin:.3f} apart)"
     return ""

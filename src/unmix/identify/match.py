@@ -140,9 +140,9 @@ def compare(
     """Scores of spectra (member, band) with entries (entry, band) on the same sorted bands."""
     noise = noise_of(spectra)
     ours = windows_of(spectra, wavelength)
-    features = score_features(ours, windows_of(entries, wavelength), noise)
-    every = np.broadcast_to(features, (len(spectra), len(entries)))
-    scores = Scores(every, *score_shape(spectra, entries))
+    told = score_features(ours, windows_of(entries, wavelength), noise)
+    features, left = (np.broadcast_to(each, (len(spectra), len(entries))) for each in told)
+    scores = Scores(features, left, *score_shape(spectra, entries))
     materials = [material_of(title) for title in titles]
     total, rules = _with_rules(scores.total, materials, found)
     return Comparison(materials, titles, scores, total, rules, len(ours))

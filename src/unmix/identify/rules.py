@@ -46,7 +46,7 @@ RULES: dict[str, tuple[tuple[str, Span], ...]] = {
     "epidote": (("2250", (2242.0, 2262.0)), ("2330", (2328.0, 2350.0))),
     "talc": (("magnesium 2315", (2304.0, 2322.0)),),
     "serpentine": (("magnesium 2315", (2304.0, 2332.0)),),
-    "amphibole": (("magnesium 2315", (2304.0, 2325.0)),),
+    "amphibole": (("magnesium 2315", (2304.0, 2317.0)),),
     "green vegetation": (("chlorophyll 680", (660.0, 690.0)),),
     "dry vegetation": (("cellulose 2100", (2080.0, 2125.0)),),
     "palygorskite": (("magnesium 2315", (2302.0, 2325.0)),),

@@ -13,6 +13,10 @@ less the power of the noise. Shape is the whole spectrum's angle and information
 
     fit = 0.4 together + 0.4 apart + 0.2 shape
 
+What no depth of an entry's features follows is left over, and its share of all is told, too:
+
+    left = Σ (|q_w|² - <q_w, l_w>² / |l_w|²) / n_w / Σ |q_w|² / n_w,    n_w bands of window w.
+
 References
 ----------
 Clark, R. N. et al. (2003). Journal of Geophysical Research 108 (E12). Kokaly, R. F. (2011). U.S.
@@ -46,6 +50,7 @@ class Scores:
     """Of each spectrum with each entry: arrays (member, entry), NaN where there is none."""
 
     features: Array
+    left: Array
     angle: Array
     sid: Array
 
@@ -62,12 +67,19 @@ class Scores:
         return np.where(np.isnan(self.features).all(), self.shape, both)
 
 
-def score_features(ours: Sequence[Window], theirs: Sequence[Window], noise: Array) -> Array:
-    """Feature fit (member, entry) in -1..1; NaN where an entry lacks too many of the windows."""
+def score_features(
+    ours: Sequence[Window], theirs: Sequence[Window], noise: Array
+) -> tuple[Array, Array]:
+    """Feature fit (member, entry) in -1..1, and the share that is left over.
+
+    The fit is NaN where an entry lacks too many of the windows.
+    """
     if not ours:
-        return np.full((len(noise), 1), np.nan)
+        return np.full((len(noise), 1), np.nan), np.full((len(noise), 1), np.nan)
     n_entries = len(theirs[0].values)
-    cross, own, other, fits, weights = (np.zeros((len(noise), n_entries)) for _ in range(5))
+    cross, own, other, fits, weights, left, all_of = (
+        np.zeros((len(noise), n_entries)) for _ in range(7)
+    )
     covered = np.zeros(n_entries)
     for mine, yours in zip(ours, theirs, strict=True):
         known = np.asarray(np.isfinite(yours.values).all(axis=1))
@@ -82,10 +94,13 @@ def score_features(ours: Sequence[Window], theirs: Sequence[Window], noise: Arra
         v = np.sqrt(g * a) + np.sqrt(g * b)
         fits += v * np.clip(c / np.sqrt(a * b + 1e-12), -1, 1)
         weights += v
+        left += known * np.maximum(a - c * c / (b + 1e-12), 0.0) / n_bands
+        all_of += known * a / n_bands
         covered += known
     together = np.clip(cross / np.sqrt(own * other + 1e-15), -1, 1)
     found = (TOGETHER * together + APART * fits / weights) / (TOGETHER + APART)
-    return np.where(covered >= _COVERED * len(ours), found, np.nan)
+    enough = covered >= _COVERED * len(ours)
+    return np.where(enough, found, np.nan), np.where(enough, left / (all_of + 1e-15), np.nan)
 
 
 def score_shape(spectra: Array, entries: Array) -> tuple[Array, Array]:
