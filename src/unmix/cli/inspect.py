@@ -139,7 +139,8 @@ def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
     lines[1:1] = _product(found["details"])
     lines += [("left out", f"{_ranges(bands)}: {why}") for why, bands in by_reason.items()]
     lines += [("read", text) for text in found["history"]]
-    lines += [("prepared", f"{s['step']}: {s['what']} ({s['why']})") for s in found["preparation"]]
+    steps = [s for s in found["preparation"] if not s["what"].startswith("bands ")]  # said above
+    lines += [("prepared", f"{s['step']}: {s['what']} ({s['why']})") for s in steps]
     lines += [
         ("grid", _grid(found["crs"], found["transform"]) + _swath(found["swath_grid"])),
         ("pixels", f"{found['pixels_valid']} valid, {found['pixels_masked']} masked"),
@@ -147,12 +148,21 @@ def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
             ("marked", f"{count} pixels as {name.replace('_', ' ')}, by the product's mask")
             for name, count in found["pixels_marked"].items()
         ),
-        ("SNR", f"{found['snr_db']:.1f} dB"),
+        ("SNR", _snr(found["snr_db"])),
         ("endmembers", f"{found['suggested_k']} suggested: {found['suggested_k_why']}"),
     ]
     lines += [("", f"{c['name']}: {c['k']}") for c in found["criteria"]]
     lines.append(("brightness", f"scale {found['scale']}: {found['scale_why']}"))
     return lines + [("warning", text) for text in found["warnings"]]
+
+
+def _snr(decibels: float) -> str:
+    """Signal to noise with what it means.
+
+    >>> _snr(40.0)
+    '40.0 dB: noise is 1 % of the signal'
+    """
+    return f"{decibels:.1f} dB: noise is {100 * 10 ** (-decibels / 20):.2g} % of the signal"
 
 
 def _marked(scene: xr.DataArray) -> dict[str, int]:
