@@ -54,11 +54,13 @@ class EnviPixels:
                 return cube[bands, rows, cols].transpose(1, 2, 0)
             skip = rows.start * n_cols * n_bands * np.dtype(self.dtype).itemsize
             count = rows.stop - rows.start
+            whole = (cols.start, cols.stop) == (0, n_cols)
+            mode = "c" if whole else "r"  # a part is copied; of a whole the pages are the answer
             if self.interleave == "bil":
-                return self._map("c", skip, (count, n_bands, n_cols))[:, bands, cols].transpose(
+                return self._map(mode, skip, (count, n_bands, n_cols))[:, bands, cols].transpose(
                     0, 2, 1
                 )
-            return self._map("c", skip, (count, n_cols, n_bands))[:, cols, bands]
+            return self._map(mode, skip, (count, n_cols, n_bands))[:, cols, bands]
         except (OSError, ValueError) as error:
             raise InputError(
                 f"{Path(self.path).name}: cannot be read any more ({error}); was it changed?"

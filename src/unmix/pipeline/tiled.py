@@ -48,7 +48,8 @@ def begun(
     several = execution.several
     memory = int(_SHARE * execution.bytes)
     pixel = 4 * ((_COPIES + (halo > 0)) * n_bands + 4 * _MAPS)
-    shape = tile_shape((rows, cols), pixel, halo, memory, 1 if several else TOGETHER)
+    stored = int(ready.scene.encoding.get("preferred_chunks", {}).get("y", 1))
+    shape = tile_shape((rows, cols), pixel, halo, memory, 1 if several else TOGETHER, stored)
     if several:  # enough for everybody, and for the last ones not to be waited for
         share = -(-rows // (_EACH * (execution.workers if execution.workers > 1 else _UNKNOWN)))
         shape = max(min(shape[0], share), min(SMALLEST, rows)), shape[1]

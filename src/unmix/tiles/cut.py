@@ -8,7 +8,8 @@ from typing import NamedTuple
 __all__ = ["Tile", "cut", "tile_shape"]
 
 LARGEST = 2**18  # pixels: more in a tile make nothing faster
-SMALLEST = 32  # rows and columns
+SMALLEST = 32  # rows and columns of a rectangle
+FEWEST = 8  # full rows
 
 
 class Tile(NamedTuple):
@@ -67,12 +68,17 @@ def cut(shape: tuple[int, int], rows: int, cols: int | None = None) -> list[Tile
 
 
 def tile_shape(
-    shape: tuple[int, int], pixel_bytes: int, halo: int, memory: int, together: int = 1
+    shape: tuple[int, int],
+    pixel_bytes: int,
+    halo: int,
+    memory: int,
+    together: int = 1,
+    stored: int = 1,
 ) -> tuple[int, int]:
     """Rows and columns of tiles, `together` of which are worked at in so much memory.
 
-    Bands of full rows where they fit, since files store rows together; else squares. With a halo
-    tiles are no smaller than twice that, and what lies around them counts.
+    Bands of full rows where they fit, since files store rows together; else rectangles. With a
+    halo tiles are no smaller than twice that, and what lies around them counts.
 
     Parameters
     ----------
@@ -84,19 +90,24 @@ def tile_shape(
         Pixels around a tile that are read with it.
     memory : int
         Bytes.
+    stored : int
+        Rows that the file stores as one: fewer are not read faster.
 
     >>> tile_shape((4000, 500), 2000, 0, 10**9)
     (524, 500)
-    >>> tile_shape((4000, 500), 2000, 0, 10**8)
-    (100, 500)
+    >>> tile_shape((4000, 500), 2000, 0, 10**8, stored=256)
+    (256, 195)
     """
     pixels = min(max(memory // (together * pixel_bytes), SMALLEST**2), LARGEST)
-    least = max(SMALLEST, 2 * halo)
     rows = pixels // (shape[1] + 2 * halo) - 2 * halo
-    if rows >= min(least, shape[0]):
-        return min(rows, shape[0]), shape[1]
-    side = max(int(pixels**0.5) - 2 * halo, least)
-    return min(side, shape[0]), min(side, shape[1])
+    if rows >= min(max(FEWEST, 2 * halo, stored), shape[0]):
+        return min(rows - rows % stored if rows < shape[0] else rows, shape[0]), shape[1]
+    side = int(pixels**0.5) - 2 * halo
+    high = min(
+        max(side, SMALLEST, 2 * halo, stored if stored < pixels // SMALLEST else 1), shape[0]
+    )
+    wide = max(pixels // (high + 2 * halo) - 2 * halo, SMALLEST, 2 * halo)
+    return high, min(wide, shape[1])
 
 
 def _parts(size: int, step: int) -> Iterator[slice]:
