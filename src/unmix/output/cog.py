@@ -11,6 +11,7 @@ Layout: https://gdal.org/en/stable/drivers/raster/cog.html; BigTIFF: https://www
 
 from __future__ import annotations
 
+import errno
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -85,7 +86,7 @@ def _move(source: BinaryIO, out: BinaryIO, level: _Part) -> None:
         source.seek(offset)
         tile = source.read(count)
         if len(tile) != count or count < 4:
-            raise OSError(5, f"{level.path.name} is cut short")
+            raise OSError(errno.EIO, f"{level.path.name} is cut short")
         out.write(struct.pack("<I", count))
         out.write(tile)
         out.write(tile[-4:])
@@ -93,10 +94,17 @@ def _move(source: BinaryIO, out: BinaryIO, level: _Part) -> None:
 
 def _parsed(path: Path, full: bool) -> _Part:
     """The one directory of a BigTIFF."""
+    try:
+        return _read(path, full)
+    except (struct.error, KeyError, ValueError):
+        raise OSError(errno.EIO, f"{path.name} is cut short") from None
+
+
+def _read(path: Path, full: bool) -> _Part:
     with path.open("rb") as file:
         magic, version, _, _, start = struct.unpack("<2sHHHQ", file.read(16))
         if (magic, version) != (b"II", 43):
-            raise OSError(5, f"{path.name} is no BigTIFF")
+            raise OSError(errno.EIO, f"{path.name} is no BigTIFF")
         file.seek(start)
         (n,) = struct.unpack("<Q", file.read(8))
         entries = [struct.unpack("<HHQ8s", file.read(20)) for _ in range(n)]

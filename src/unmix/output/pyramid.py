@@ -7,6 +7,8 @@ that no more than a row of tiles of each is ever held.
 
 from __future__ import annotations
 
+import errno
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -18,9 +20,11 @@ from numpy.typing import NDArray
 
 from unmix.output.layers import Layers
 
-__all__ = ["HALVES", "TILE", "Half", "Profile", "sizes_of", "windows", "write_levels"]
+__all__ = ["CACHE", "HALVES", "TILE", "Half", "Profile", "sizes_of", "windows", "write_levels"]
 
 TILE = 256
+CACHE = 32
+"""Megabytes of tiles that GDAL may hold."""
 _COLUMNS = 4 * TILE  # of a window
 Half = Callable[[NDArray[Any]], NDArray[Any]]
 
@@ -58,6 +62,7 @@ def write_levels(
     count, height, width = layers.shape
     sizes = sizes_of(height, width)
     paths = [folder / f"{i}.tif" for i in range(len(sizes))]
+    room = _room(folder)
     with ExitStack() as stack:
         below: _Level | None = None
         for i, (rows, cols) in reversed(list(enumerate(sizes))):
@@ -70,11 +75,30 @@ def write_levels(
                 )
             )  # fmt: skip
             profile.describe(file, i == 0)
-            below = _Level(file, (count, rows, cols), half, below, layers.dtype if i else None)
+            below = _Level(
+                file, (count, rows, cols), half, below, layers.dtype if i else None, room
+            )
         assert below is not None
         for y, x in windows(height, width):
             below.write(layers.read(y, x), y, x)
     return paths
+
+
+def _room(folder: Path) -> Callable[[int], None]:
+    """What raises `OSError` where so many bytes more, and those GDAL holds, may not find room.
+
+    Asked before each write, since GDAL's threads write to the terminal when the disk is full.
+    """
+    written = 0
+
+    def check(size: int) -> None:
+        nonlocal written
+        needed = min(written, CACHE * 2**20) + size + size // 8 + 2**16
+        if shutil.disk_usage(folder).free < needed:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        written += size
+
+    return check
 
 
 def windows(height: int, width: int) -> Iterator[tuple[slice, slice]]:
@@ -91,8 +115,9 @@ class _Level:
 
     def __init__(
         self, file: Any, shape: tuple[int, int, int], half: Half, below: _Level | None,
-        dtype: np.dtype[Any] | None,
+        dtype: np.dtype[Any] | None, room: Callable[[int], None],
     ) -> None:  # fmt: skip
+        self.room = room
         self.file, self.half, self.below, self.shape = file, half, below, shape
         held = (shape[0], min(TILE, shape[1]), shape[2])
         self.rows = None if dtype is None else np.empty(held, dtype)
@@ -100,6 +125,7 @@ class _Level:
     def write(self, values: NDArray[Any], y: slice, x: slice) -> None:
         """Whole tiles, to the file and halved to the next resolution."""
         values = np.ascontiguousarray(values)
+        self.room(values.nbytes)
         self.file.write(values, window=((y.start, y.stop), (x.start, x.stop)))
         if self.below is not None:
             self.below.take(self.half(values), y.start // 2, x.start // 2)

@@ -19,7 +19,7 @@ from unmix.blocks import row_blocks
 from unmix.checks import InputError
 from unmix.output.cog import assemble
 from unmix.output.layers import Layers, layers_of
-from unmix.output.pyramid import HALVES, Half, Profile, windows, write_levels
+from unmix.output.pyramid import CACHE, HALVES, Half, Profile, windows, write_levels
 from unmix.parallel import n_threads
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["georeferencing"]
 
-_CACHE = 64  # MB that GDAL may hold
 _LEVEL = 1  # of DEFLATE: maps of floats are 2 % larger than with 6, and written twice as fast
 
 logger = logging.getLogger(__name__)
@@ -86,6 +85,7 @@ def write_tiff(
     classes with the colours of a `palette`, 0 being no data.
     """
     from rasterio._err import CPLE_BaseError
+    from rasterio.errors import RasterioError
 
     layers = layers_of(values)
     parts = path.with_name(f".{path.name}-parts")
@@ -96,7 +96,9 @@ def write_tiff(
             assemble(write_levels(layers, parts, half, profile, crs, transform), path)
             shutil.rmtree(parts)
             _check(path, layers)
-    except CPLE_BaseError as error:
+    except (CPLE_BaseError, RasterioError, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in (None, errno.EIO):
+            raise
         size = math.prod(layers.shape) * layers.dtype.itemsize
         full = shutil.disk_usage(path.parent).free < size  # GDAL does not say which
         raise OSError(errno.ENOSPC if full else errno.EIO, str(error)) from error
@@ -108,7 +110,7 @@ def _gdal() -> Any:
     """GDAL with little memory."""
     import rasterio
 
-    return rasterio.Env(GDAL_CACHEMAX=_CACHE)
+    return rasterio.Env(GDAL_CACHEMAX=CACHE)
 
 
 def _profile(

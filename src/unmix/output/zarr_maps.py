@@ -61,7 +61,7 @@ def write_zarr(result: Unmixing, path: Path) -> None:
         chunks = (*(1 for _ in axes), *(min(TILE, n) for n in values.shape[:2]))
         array = _create(group, name, shape, chunks, np.dtype("<f4"), (*axes, "y", "x"), np.nan)
         array.attrs.update(placed | {"names": list(axes.values())})
-        _fill(array, values, name)
+        _fill(path / name, array, values)
     zarr.consolidate_metadata(group.store, zarr_format=2)
 
 
@@ -123,14 +123,24 @@ def _write_grid(group: Any, maps: xr.DataArray) -> dict[str, Any]:
     return {"grid_mapping": _PLACE, "coordinates": _PLACE, **gdal}
 
 
-def _fill(array: Any, values: NDArray[Any], name: str) -> None:
-    for start in range(0, values.shape[0], TILE):
-        rows = slice(start, min(start + TILE, values.shape[0]))
-        part = np.asarray(values[rows], np.float32)
-        part = np.moveaxis(part, (0, 1), (-2, -1))
-        array[..., rows, :] = part
+def _fill(folder: Path, array: Any, values: NDArray[Any]) -> None:
+    """Write the chunks one after the other, so that none is still on its way after an error."""
+    from numcodecs import get_codec
+
+    codec = get_codec(dict(_COMPRESSOR))
+    height, width = array.chunks[-2:]
+    for start in range(0, values.shape[0], height):
+        rows = slice(start, min(start + height, values.shape[0]))
+        part = np.moveaxis(np.asarray(values[rows], np.float32), (0, 1), (-2, -1))
+        for index in np.ndindex(part.shape[:-2]):
+            for left in range(0, values.shape[1], width):
+                chunk = np.full((height, width), np.nan, np.float32)
+                tile = part[index][:, left : left + width]
+                chunk[: tile.shape[0], : tile.shape[1]] = tile
+                name = ".".join(map(str, (*index, start // height, left // width)))
+                (folder / name).write_bytes(codec.encode(chunk))
         if not np.array_equal(array[..., rows, :], part, equal_nan=True):
-            raise OSError(errno.EIO, f"{NAME}/{name} reads back differently")
+            raise OSError(errno.EIO, f"{NAME}/{array.basename} reads back differently")
 
 
 def read_zarr(path: Path, members: Sequence[str]) -> dict[str, xr.DataArray | None]:
