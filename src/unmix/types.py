@@ -140,10 +140,18 @@ class Unmixing:
     rest: xr.DataArray | None = None
     features: xr.DataArray | None = None
 
-    def save(self, out: str | Path, *, overwrite: bool = False, format: str = "cog") -> Path:
+    def save(
+        self,
+        out: str | Path,
+        *,
+        overwrite: bool = False,
+        format: str = "cog",
+        report: bool = True,
+    ) -> Path:
         """Write the result folder (maps, CSV, spectral library, manifest, report).
 
-        `format` "zarr" puts the large maps into one Zarr group instead of GeoTIFFs.
+        `format` "zarr" puts the large maps into one Zarr group instead of GeoTIFFs. Without
+        `report` there is no page and no quicklook.
 
         Raises
         ------
@@ -152,7 +160,7 @@ class Unmixing:
         """
         from unmix.output import save
 
-        return save(self, Path(out), overwrite=overwrite, format=format)
+        return save(self, Path(out), overwrite=overwrite, format=format, report=report)
 
     def plot(self) -> Any:
         """Matplotlib figure with the false-colour view, abundance maps and spectra."""

@@ -25,10 +25,10 @@ UNMIX = ("-o", "out", "-k", "3")
     [
         (["bogus"], "No such command 'bogus'"),
         (["--bogus"], "No such option: --bogus"),
-        (["run"], "Missing argument 'SCENE'"),
+        (["run"], "Missing argument 'SCENE...'"),
         (["run", "scene.hdr"], "Missing option '-o'"),
         (["run", "scene.hdr", *UNMIX, "--bogus"], "No such option: --bogus"),
-        (["run", "scene.hdr", "more", *UNMIX], "unexpected extra argument"),
+        (["info", "scene.hdr", "more"], "unexpected extra argument"),
         (["run", "scene.hdr", "-o", "out", "-k", "three"], "'-k'"),
         (["run", "scene.hdr", *UNMIX, "--seed", "x"], "'--seed'"),
         (["run", "scene.hdr", *UNMIX, "--smooth", "x"], "'--smooth'"),

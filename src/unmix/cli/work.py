@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -19,16 +16,13 @@ from unmix.cli.common import (
     Overwrite,
     Parameters,
     ReflectanceScale,
-    Scene,
     Seed,
     Smooth,
     Variable,
     WaterWindows,
     parse_parameters,
     preparation_options,
-    print_json,
     progress,
-    read_mask,
 )
 from unmix.cli.execution import (
     Memory,
@@ -37,14 +31,20 @@ from unmix.cli.execution import (
     Strict,
     TileRows,
     Workers,
-    unfinished,
 )
+from unmix.cli.finish import library_option
 from unmix.cli.geology import AnomalyArea, AnomalyThreshold, Features, Ternary
+from unmix.cli.jobs import (
+    Asset,
+    Format,
+    How,
+    Report,
+    Scenes,
+    Shared,
+    apply_to,
+    run_on,
+)
 from unmix.cli.radiometry import Radiometry, ToReflectance, open_reflectance
-from unmix.tiles.job import discard, work_folder
-
-if TYPE_CHECKING:
-    from unmix.types import Unmixing
 
 Count = Annotated[
     int | None, typer.Option("-k", "--n-endmembers", help="How many endmembers. [default: found]")
@@ -108,7 +108,7 @@ Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
 
 @app.command()
 def run(
-    scene: Scene,
+    scenes: Scenes,
     out: Out,
     n_endmembers: Count = None,
     endmembers: Spectra = None,
@@ -134,6 +134,8 @@ def run(
     radiometry: Radiometry = None,
     parameters: Parameters = None,
     variable: Variable = None,
+    asset: Asset = None,
+    shared: Shared = False,
     seed: Seed = 0,
     device: Device = "auto",
     memory: Memory = None,
@@ -143,43 +145,27 @@ def run(
     resume: Resume = False,
     strict: Strict = False,
     overwrite: Overwrite = False,
+    format: Format = "cog",
+    report: Report = True,
     json: Json = False,
 ) -> None:
-    """Unmix a scene: abundance maps, endmembers, a report."""
-    from unmix.pipeline import run as unmix_run
-
-    if finished(out, resume, overwrite):
-        return
-    how = unfinished(
+    """Unmix scenes: abundance maps, endmembers, a report. Of several, OUT has a folder each."""
+    options = {
+        "n_endmembers": n_endmembers, "endmembers": endmembers, "roi": roi,
+        "roi_field": roi_field, "method": method, "scale": scale, "leave_out": leave_out,
+        "cover": cover, "pretrain": pretrain, "identify": library_option(identify, library),
+        "features": features, "anomaly_threshold": anomaly_threshold,
+        "anomaly_area": anomaly_area, "ternary": ternary, "seed": seed, "device": device,
+        "preparation": preparation_options(drop_bands, water_windows, smooth, reflectance_scale),
+        "parameters": parse_parameters(parameters),
+    }  # fmt: skip
+    how = How(
         out, memory=memory, workers=workers, scheduler=scheduler, tile_rows=tile_rows,
-        resume=resume, overwrite=overwrite, strict=strict,
+        resume=resume, strict=strict, overwrite=overwrite, format=format, report=report,
+        json=json, mask=mask, variable=variable, to_reflectance=to_reflectance,
+        radiometry=radiometry, asset=asset,
     )  # fmt: skip
-    with how as execution, progress(json) as tell:
-        result = unmix_run(
-            open_reflectance(scene, variable, to_reflectance, radiometry),
-            n_endmembers,
-            endmembers=endmembers,
-            roi=roi,
-            roi_field=roi_field,
-            method=method,
-            scale=scale,
-            mask=read_mask(mask),
-            leave_out=leave_out,
-            cover=cover,
-            pretrain=pretrain,
-            identify=library_option(identify, library),
-            features=features,
-            anomaly_threshold=anomaly_threshold,
-            anomaly_area=anomaly_area,
-            ternary=ternary,
-            seed=seed,
-            device=device,
-            preparation=preparation_options(drop_bands, water_windows, smooth, reflectance_scale),
-            parameters=parse_parameters(parameters),
-            progress=tell,
-            execution=execution,
-        )
-        finish(result, out, overwrite, json)
+    run_on(scenes, options, how, shared)
 
 
 @app.command()
@@ -228,7 +214,7 @@ def train(
 @app.command()
 def apply(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder made by unmix train.")],
-    scene: Scene,
+    scenes: Scenes,
     out: Out,
     finetune: Annotated[
         bool, typer.Option("--finetune", help="Fit the model to the scene first, from what it has.")
@@ -238,6 +224,7 @@ def apply(
     to_reflectance: ToReflectance = None,
     radiometry: Radiometry = None,
     variable: Variable = None,
+    asset: Asset = None,
     memory: Memory = None,
     workers: Workers = 1,
     scheduler: Scheduler = None,
@@ -245,71 +232,15 @@ def apply(
     resume: Resume = False,
     strict: Strict = False,
     overwrite: Overwrite = False,
+    format: Format = "cog",
+    report: Report = True,
     json: Json = False,
 ) -> None:
-    """Unmix a scene with a trained model; the model itself stays as it is."""
-    from unmix.pipeline.model import apply_model
-
-    if finished(out, resume, overwrite):
-        return
-    how = unfinished(
+    """Unmix scenes with a trained model; the model itself stays as it is."""
+    how = How(
         out, memory=memory, workers=workers, scheduler=scheduler, tile_rows=tile_rows,
-        resume=resume, overwrite=overwrite, strict=strict,
+        resume=resume, strict=strict, overwrite=overwrite, format=format, report=report,
+        json=json, mask=mask, variable=variable, to_reflectance=to_reflectance,
+        radiometry=radiometry, asset=asset,
     )  # fmt: skip
-    with how as execution, progress(json) as tell:
-        opened = open_reflectance(scene, variable, to_reflectance, radiometry)
-        result = apply_model(
-            model, opened, mask=read_mask(mask), finetune=finetune, features=features,
-            progress=tell, execution=execution,
-        )  # fmt: skip
-        finish(result, out, overwrite, json)
-
-
-def finished(out: Path, resume: bool, overwrite: bool) -> bool:
-    """Whether the result is there and is to stay; else `InputError` unless it may be written."""
-    from unmix.output import check_out, is_result
-
-    if resume and not overwrite and is_result(out):
-        discard(work_folder(out))
-        typer.echo(f"finished    {out} is complete; there is nothing to resume")
-        return True
-    check_out(out, overwrite)
-    return False
-
-
-def library_option(identify: bool, library: Path | None) -> bool | Path:
-    """What `unmix.run` takes to name endmembers by."""
-    if library is not None and not identify:
-        raise InputError("library: given beside --no-identify; leave one of them out")
-    return identify if library is None else library
-
-
-def finish(result: Unmixing, out: Path, overwrite: bool, json: bool) -> None:
-    """Write the result and say in a few lines what came out."""
-    command = shlex.join(["unmix", *sys.argv[1:]])
-    result = replace(result, provenance={**result.provenance, "command": command})
-    folder = result.save(out, overwrite=overwrite)
-    if json:
-        print_json({"out": str(folder), **_summary(result)})
-        return
-    for key, value in _summary(result).items():
-        typer.echo(f"{key:<11} {value}")
-    for warning in result.provenance["warnings"]:
-        typer.echo(f"warning     {warning}")
-    typer.echo(f"report      {folder / 'report.html'}")
-
-
-def _summary(result: Unmixing) -> dict[str, Any]:
-    """The lines a run ends with."""
-    about = result.provenance
-    residual = result.residual.sel(quantity="rmse")
-    return {
-        "method": about["method"]["label"],
-        "endmembers": f"{about['n_endmembers']['k']} ({about['n_endmembers']['why']})",
-        "scale": f"{about['scale']['mode']} ({about['scale']['why']})",
-        "pixels": f"{about['pixels']['total'] - about['pixels']['masked']} of "
-        f"{about['pixels']['total']}",
-        "residual": f"{float(residual.median()):.4g} (median RMSE, reflectance)",
-        "status": about["convergence"]["status"],
-        "seconds": f"{sum(about['timings'].values()):.1f}",
-    }
+    apply_to(model, scenes, {"finetune": finetune, "features": features}, how)

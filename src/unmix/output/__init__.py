@@ -37,6 +37,7 @@ from unmix.output.tables import (
 )
 from unmix.output.uncertainty import read_uncertainty, write_uncertainty
 from unmix.output.zarr_maps import NAME, read_zarr, write_zarr
+from unmix.tiles.lock import temporary_name
 from unmix.types import STATISTICS, Unmixing
 
 if TYPE_CHECKING:
@@ -49,7 +50,12 @@ QUANTITIES = {"rmse": "rmse", "angle": "spectral angle [rad]", "scale": "scale"}
 
 
 def save(
-    result: Unmixing, out: str | Path, *, overwrite: bool = False, format: str = "cog"
+    result: Unmixing,
+    out: str | Path,
+    *,
+    overwrite: bool = False,
+    format: str = "cog",
+    report: bool = True,
 ) -> Path:
     """Write the result folder and return its path.
 
@@ -67,6 +73,9 @@ def save(
     format : "cog" or "zarr"
         Abundances, residual, uncertainty and features as a Cloud Optimized GeoTIFF each, or
         together in `maps.zarr`.
+    report : bool
+        Draw quicklook.png and report.html, which takes longer than all the rest of a small scene;
+        `unmix report` makes the page later.
 
     Raises
     ------
@@ -76,12 +85,12 @@ def save(
     check_format(format)
     path = check_out(out, overwrite)
     _check_result(result)
-    temporary = path.parent / f".unmix-{secrets.token_hex(6)}"
+    temporary = path.with_name(temporary_name(path, secrets.token_hex(6)))
     made = [p for p in path.parents if not p.exists()]
     try:
         temporary.mkdir(parents=True)
         scratch = temporary / ".grid"
-        _write_all(on_grid(_portable(result, format), scratch), temporary)
+        _write_all(on_grid(_portable(result, format), scratch), temporary, report)
         _remove(scratch)
         check_out(path, overwrite)
         _swap(temporary, path)
@@ -181,7 +190,7 @@ def _portable(result: Unmixing, format: str) -> Unmixing:
     return replace(result, endmembers=endmembers, provenance=json_safe(about))
 
 
-def _write_all(result: Unmixing, folder: Path) -> None:
+def _write_all(result: Unmixing, folder: Path, report: bool) -> None:
     from unmix.output.mineral_map import write_mineral_map
     from unmix.plot import overview, save_png
     from unmix.report import write_report
@@ -201,8 +210,9 @@ def _write_all(result: Unmixing, folder: Path) -> None:
     write_csv(result.endmembers, folder / "endmembers.csv")
     write_spread(result.endmembers, folder / "endmembers_spread.csv")
     write_library(result.endmembers, folder / "endmembers.sli")
-    save_png(overview(result), folder / "quicklook.png")
-    write_report(result, folder / "report.html")
+    if report:
+        save_png(overview(result), folder / "quicklook.png")
+        write_report(result, folder / "report.html")
     write_manifest(result, folder / "manifest.json", about)
 
 
@@ -225,7 +235,7 @@ def _swap(new: Path, out: Path) -> None:
     if not out.exists() or not any(out.iterdir()):
         os.rename(new, out)
         return
-    old = out.parent / f".unmix-{secrets.token_hex(6)}"
+    old = out.with_name(temporary_name(out, secrets.token_hex(6)))
     os.rename(out, old)
     try:
         os.rename(new, out)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from unmix.methods.base import Unmixer
 
-__all__ = ["apply_model", "train_model"]
+__all__ = ["apply_model", "train_model", "tried"]
 
 _SAME_BAND = 1.0  # nm: band centres no farther apart are the same band
 _TRIED = 1000  # pixels on which a model must work before it is kept
@@ -75,7 +75,7 @@ def train_model(
         ready, stage, n_endmembers=n_endmembers, method=method, scale=scale, seed=seed,
         device=device, parameters=parameters,
     )  # fmt: skip
-    angle = _tried(estimator, ready.X[sample_rows(len(ready.X), _TRIED, seed)])
+    angle = tried(estimator, ready.X[sample_rows(len(ready.X), _TRIED, seed)])
     prepared = ready.preparation
     save_model(
         estimator,
@@ -187,7 +187,7 @@ def _farther(card: Mapping[str, Any], result: Unmixing, finetuned: bool) -> Iter
     )
 
 
-def _tried(estimator: Unmixer, X: NDArray[np.floating]) -> float:
+def tried(estimator: Unmixer, X: NDArray[np.floating]) -> float:
     """Median angle [rad] of some pixels from the model's mixtures; a model must work on them."""
     A = estimator.transform(X)
     if not (np.isfinite(A).all() and np.isfinite(estimator.inverse_transform(A)).all()):

@@ -18,7 +18,7 @@ from unmix.prepare import plan
 from unmix.prepare.preparation import Preparation
 from unmix.prepare.radiance import check_reflectance
 from unmix.tiles.fill import filled
-from unmix.tiles.sample import Sample, draw
+from unmix.tiles.sample import FIT_PIXELS, Sample, draw
 from unmix.types import Endmembers
 
 if TYPE_CHECKING:
@@ -142,10 +142,15 @@ def make_ready(
 
 
 def prepared_with(
-    scene: xr.DataArray, preparation: Preparation, *, seed: int = 0, memory: int | None = None
+    scene: xr.DataArray,
+    preparation: Preparation,
+    *,
+    seed: int = 0,
+    memory: int | None = None,
+    most: int = FIT_PIXELS,
 ) -> Ready:
-    """Prepare a scene by a plan, and draw the sample it is decided from."""
-    sample = draw(scene, preparation, seed, memory)
+    """Prepare a scene by a plan, and draw the sample it is decided from: `most` pixels, or so."""
+    sample = draw(scene, preparation, seed, memory, most)
     if not len(sample.X):
         raise InputError(f"{scene.attrs.get('source', 'scene')}: no valid pixel is left")
     return Ready(scene, preparation, sample)

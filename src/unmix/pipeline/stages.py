@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from unmix.methods.base import Unmixer
     from unmix.tiles.runner import Outcome
 
-__all__ = ["Progress", "Stages", "extract_endmembers", "fit", "run", "solve"]
+__all__ = ["Progress", "Stages", "extract_endmembers", "fit", "members_of", "run", "solve"]
 
 Progress = Callable[[str, float], None]
 """Called with a stage's name and the fraction of it that is done. If it has a method `words`, that
@@ -252,14 +252,14 @@ def solve(
     with stage("plan"):
         work = work_of(ready, estimator, decisions, features=features, seed=seed)
         convergence = assemble.convergence(estimator, ready.X, mode)
-        endmembers, n_given = _members(ready, estimator, decisions, names, seed)
+        endmembers, n_given = members_of(ready, estimator, decisions, names, seed)
     identification: list[dict[str, Any]] = []
     if library is not None:
         with stage("identify"):
             endmembers, identification = named(endmembers, library, n_given)
     with stage("unmix") as tell:
-        maps, outcome, tiles = unmixed(work, shape, execution, tell)
-    outside = assemble.left_out(ready, maps, [t for t in tiles if t.name in outcome.errors])
+        maps, outcome = unmixed(work, shape, execution, tell)
+    outside = assemble.left_out(ready, maps, outcome.unread)
     provenance = {
         **code(seed),
         **decisions,
@@ -280,7 +280,7 @@ def solve(
     return assemble.assemble(ready, maps, endmembers, provenance, outside, work.features)
 
 
-def _members(
+def members_of(
     ready: Ready,
     estimator: Unmixer,
     decisions: dict[str, Any],
@@ -303,13 +303,12 @@ def _members(
 
 
 def _unread(outcome: Outcome) -> list[str]:
-    if not outcome.errors:
+    if not outcome.unread:
         return []
+    rows = len({tile.rows.start for tile in outcome.unread})
     first = next(iter(outcome.errors.values()))
-    return [
-        f"{len(outcome.errors)} of {outcome.tiles} tiles could not be read ({first}); they are "
-        "left out"
-    ]
+    what = "row" if rows == 1 else "rows"
+    return [f"{rows} {what} of the scene could not be read ({first:.120}) and are left out"]
 
 
 def extract_endmembers(

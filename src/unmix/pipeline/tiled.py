@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 import unmix
 from unmix.pipeline.features import plan_features
 from unmix.pipeline.ready import Ready, band_values
-from unmix.tiles.cut import SMALLEST, Tile, cut, tile_shape
+from unmix.tiles.cut import SMALLEST, cut, tile_shape
 from unmix.tiles.execution import Execution
 from unmix.tiles.job import Job, is_work
 from unmix.tiles.runner import TOGETHER, Outcome, carry_out, connected
@@ -55,7 +55,9 @@ def begun(
         shape = max(min(shape[0], share), min(SMALLEST, rows)), shape[1]
     if execution.tile_rows is not None:
         shape = min(execution.tile_rows, rows), cols
-    if execution.work is None or (shape == (rows, cols) and not several):
+    begun_before = execution.work is not None and is_work(Path(execution.work))
+    whole = shape == (rows, cols) and not several and not begun_before
+    if execution.work is None or whole:
         return None, shape
     prepared = ready.preparation
     full = {
@@ -65,7 +67,10 @@ def begun(
         "endmembers": None if ready.E is None else ready.E.tolist(),
         "sample": ready.sample.about,
     }  # fmt: skip
-    job = Job(Path(execution.work), full, resume=execution.resume, overwrite=execution.overwrite)
+    job = Job(
+        Path(execution.work), full, resume=execution.resume, overwrite=execution.overwrite,
+        memory=execution.bytes,
+    )  # fmt: skip
     return job, job.tile_shape(shape)
 
 
@@ -102,8 +107,8 @@ def work_of(
 
 def unmixed(
     work: Work, shape: tuple[int, int], execution: Execution, tell: Callable[..., None]
-) -> tuple[Mapping[str, NDArray[np.float32]], Outcome, list[Tile]]:
-    """Maps (y, x, ...) of the whole scene, what became of its tiles, and the tiles."""
+) -> tuple[Mapping[str, NDArray[np.float32]], Outcome]:
+    """Maps (y, x, ...) of the whole scene, and what became of its tiles."""
     size = work.scene.sizes["y"], work.scene.sizes["x"]
     tiles = cut(size, *shape)
     store: MemoryStore | FolderStore
@@ -113,7 +118,7 @@ def unmixed(
         store = MemoryStore(size, work.layers)
     with connected(execution) as client:
         outcome = carry_out(work, tiles, store, execution, tell, client)
-    return store.maps(tiles), outcome, tiles
+    return store.maps(tiles), outcome
 
 
 def _probe(ready: Ready, estimator: Unmixer) -> NDArray[np.floating]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from unmix.checks import InputError
+from unmix.tiles.job import memory_of
 from unmix.tiles.memory import budget
 
 __all__ = ["Execution"]
@@ -65,13 +67,21 @@ class Execution:
             raise InputError("work: several processes hand over their tiles in a folder; give one")
         if self.memory is not None:
             budget(self.memory)
+        if self.scheduler is not None and "://" not in self.scheduler:
+            raise InputError(
+                f"scheduler: got {self.scheduler!r:.60}; give an address such as tcp://host:8786"
+            )
 
     @property
     def several(self) -> bool:
         """Whether other processes do the work."""
         return self.workers > 1 or self.scheduler is not None or self.client is not None
 
-    @property
+    @cached_property
     def bytes(self) -> int:
-        """Memory that may be taken, by each process."""
+        """Memory that may be taken, by each process: what interrupted work was begun with, too."""
+        if self.memory is None and self.resume and self.work is not None:
+            before = memory_of(Path(self.work))
+            if before is not None:
+                return before
         return budget(self.memory)

@@ -6,25 +6,32 @@ another computes and a third writes, and a worker that dies costs no more than t
 
 from __future__ import annotations
 
+import json
+import os
+import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unmix.checks import InputError
-from unmix.parallel import n_threads
+from unmix.io.salvage import salvaged
+from unmix.tiles.cluster import Lost, check_sees, connected
 from unmix.tiles.cut import Tile
 from unmix.tiles.execution import Execution
+from unmix.tiles.job import CARD
 from unmix.tiles.memory import used_memory
 from unmix.tiles.store import FolderStore, MemoryStore
-from unmix.tiles.work import Unreadable, Work
+from unmix.tiles.work import Done, Unreadable, Work
 
 if TYPE_CHECKING:
     from distributed import Client
 
-__all__ = ["TOGETHER", "Outcome", "carry_out", "connected"]
+__all__ = ["TOGETHER", "Lost", "Outcome", "carry_out", "connected"]
 
 TOGETHER = 2
 """Tiles that threads of one process work at: one is read or written while the other computes."""
@@ -33,7 +40,13 @@ _TRIES = 3
 _ALMOST = 0.999  # the stage itself says when it is over
 _PAUSE = 0.1  # seconds before a block that could not be read is tried again
 
+_ROUNDS = 20  # times that lost tiles are handed out again
+_LOOK = 1.0  # seconds between looks at whether the cluster is there
+_PATIENCE = 60.0  # seconds without a worker, or for an answer to come
+
 Tell = Callable[[float, str], None]
+Answer = tuple[Tile, dict[str, float], dict[int, str]]
+"""A tile, the seconds it took, and why rows of it could not be read."""
 
 
 @dataclass
@@ -47,20 +60,24 @@ class Outcome:
     seconds : dict
         Spent on reading, computing and keeping, summed over tiles.
     errors : dict
-        Why a tile could not be read, by its name.
+        Why parts of a tile could not be read, by its name.
+    unread : list of Tile
+        Those parts.
     """
 
     tiles: int
     kept: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
+    unread: list[Tile] = field(default_factory=list)
 
-    def add(self, tile: Tile, seconds: dict[str, float], error: str) -> None:
+    def add(self, tile: Tile, seconds: dict[str, float], lost: Mapping[int, str]) -> None:
         """Take note of a tile."""
         for name, value in seconds.items():
             self.seconds[name] = self.seconds.get(name, 0.0) + value
-        if error:
-            self.errors[tile.name] = error
+        if lost:
+            self.errors[tile.name] = next(iter(lost.values()))
+            self.unread += [Tile(slice(row, row + 1), tile.cols) for row in sorted(lost)]
 
 
 def carry_out(
@@ -80,41 +97,68 @@ def carry_out(
     FloatingPointError
         The method gave no numbers.
     """
-    left = [tile for tile in tiles if not store.has(tile)]
+    left = [tile for tile in tiles if not store.has(tile) or _note(store, tile).exists()]
     outcome = Outcome(len(tiles), len(tiles) - len(left))
     said = _Said(work, tiles, _pixels(left), tell)
     if client is None:
         answers = _here(work, left, store, execution.strict)
     else:
         answers = _there(work, left, store, execution.strict, client)
-    for tile, seconds, error in answers:
-        outcome.add(tile, seconds, error)
+    for tile, seconds, lost in answers:
+        outcome.add(tile, seconds, lost)
         said(tile)
+    outcome.errors = dict(sorted(outcome.errors.items()))
+    outcome.unread.sort(key=lambda tile: (tile.rows.start, tile.cols.start))
     outcome.seconds = {k: round(v, 3) for k, v in outcome.seconds.items()}
     return outcome
 
 
-def one_tile(
-    work: Work, tile: Tile, store: MemoryStore | FolderStore, strict: bool
-) -> tuple[Tile, dict[str, float], str]:
-    """A tile read, computed and kept; the seconds it took, and why it could not be read."""
+def one_tile(work: Work, tile: Tile, store: MemoryStore | FolderStore, strict: bool) -> Answer:
+    """A tile read, computed and kept; the seconds it took, and what could not be read of it."""
+    lost: dict[int, str] = {}
+    done = _worked(work, tile)
+    if isinstance(done, Unreadable):
+        if strict:
+            rows = f"{tile.rows.start}-{tile.rows.stop - 1}"
+            raise InputError(
+                f"scene: rows {rows} cannot be read ({done}); leave out --strict to go on without "
+                "what is damaged"
+            )
+        scene, source = salvaged(work.scene)
+        done = replace(work, scene=scene)(tile)
+        lost = {r: w for r, w in source.lost.items() if tile.rows.start <= r < tile.rows.stop}
+    start = time.perf_counter()
+    _take_note(_note(store, tile), lost)
+    store.put(tile, done)
+    return tile, {**done.seconds, "keep": time.perf_counter() - start}, lost
+
+
+def _note(store: MemoryStore | FolderStore, tile: Tile) -> Path:
+    """The file that says that a tile is kept with rows missing, and to be tried again."""
+    if isinstance(store, MemoryStore):
+        return Path(os.devnull, "none")
+    return store.folder / "unread" / f"{tile.name}.json"
+
+
+def _take_note(note: Path, lost: Mapping[int, str]) -> None:
+    if lost and note.parent.parent.is_dir():
+        note.parent.mkdir(exist_ok=True)
+        note.write_text(json.dumps(lost), encoding="utf-8")
+    elif not lost:
+        with suppress(OSError):
+            note.unlink()
+
+
+def _worked(work: Work, tile: Tile) -> Done | Unreadable:
+    """The maps of a tile, or why it cannot be read however often that is tried."""
     for attempt in range(_TRIES):
         try:
-            done = work(tile)
-            break
+            return work(tile)
         except Unreadable as error:
-            if attempt < _TRIES - 1:
-                time.sleep(_PAUSE * 4**attempt)
-                continue
-            if strict:
-                raise InputError(
-                    f"scene: rows {tile.rows.start}-{tile.rows.stop - 1} cannot be read "
-                    f"({error}); leave out --strict to go on without them"
-                ) from None
-            done = work.unread(tile, str(error))
-    start = time.perf_counter()
-    store.put(tile, done)
-    return tile, {**done.seconds, "keep": time.perf_counter() - start}, done.error
+            failed = error
+        if attempt < _TRIES - 1:
+            time.sleep(_PAUSE * 4**attempt)
+    return failed
 
 
 def _here(
@@ -122,14 +166,12 @@ def _here(
     tiles: Sequence[Tile],
     store: MemoryStore | FolderStore,
     strict: bool,
-) -> Iterator[tuple[Tile, dict[str, float], str]]:
+) -> Iterator[Answer]:
     """By threads of this process; a single tile without any."""
     if len(tiles) < 2:
         for tile in tiles:
             yield one_tile(work, tile, store, strict)
         return
-    import queue
-
     import dask
 
     answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -164,70 +206,91 @@ def _there(
     store: MemoryStore | FolderStore,
     strict: bool,
     client: Client,
-) -> Iterator[tuple[Tile, dict[str, float], str]]:
-    """By the workers of a cluster."""
-    from distributed import as_completed
+) -> Iterator[Answer]:
+    """By the workers of a cluster; tiles that go down with their workers are handed out again."""
+    _check_shared(work, store, client)
+    left = dict(enumerate(tiles))
+    for _ in range(_ROUNDS):
+        before = len(left)
+        for number, answer in _round(work, left, store, strict, client):
+            del left[number]
+            yield answer
+        if not left:
+            return
+        if len(left) == before:
+            time.sleep(_PAUSE)
+    raise Lost("workers: they end before any tile is finished; look at their log; --resume goes on")
+
+
+def _round(
+    work: Work,
+    tiles: Mapping[int, Tile],
+    store: MemoryStore | FolderStore,
+    strict: bool,
+    client: Client,
+) -> Iterator[tuple[int, Answer]]:
+    """Every tile handed out once; those that are lost on the way are left out of the answers."""
     from distributed.scheduler import KilledWorker
 
-    sent = client.scatter(work, broadcast=False, hash=False)
-    futures = [
-        client.submit(one_tile, sent, tile, store, strict, pure=False, retries=1) for tile in tiles
-    ]
+    finished: queue.SimpleQueue[tuple[int, Any]] = queue.SimpleQueue()
     try:
-        for future in as_completed(futures):
-            try:
-                yield future.result()
-            except KilledWorker as error:
-                raise InputError(
-                    f"workers: one after another was killed over the same tile ({error}); give "
-                    "less --memory to each, or smaller tiles with --tile-rows; --resume goes on"
-                ) from None
-    finally:
-        if client.status == "running":
-            client.cancel(futures)
-
-
-@contextmanager
-def connected(execution: Execution) -> Iterator[Client | None]:
-    """A client of the cluster asked for, or of one that is started here; None for threads.
-
-    Raises
-    ------
-    InputError
-        No scheduler at that address.
-    """
-    if not execution.several or execution.client is not None:
-        yield execution.client
-        return
-    import logging
-
-    from distributed import Client, LocalCluster
-
-    logging.getLogger("distributed").setLevel(logging.ERROR)
-    if execution.scheduler is not None:
+        sent = client.scatter(work, broadcast=True, hash=False)
+        futures = {
+            number: client.submit(one_tile, sent, tile, store, strict, pure=False, retries=1)
+            for number, tile in tiles.items()
+        }
+    except (OSError, TimeoutError, CancelledError) as error:
+        raise Lost(_gone(client)) from error
+    for number, future in futures.items():
+        future.add_done_callback(lambda one, number=number: finished.put((number, one)))
+    for _ in futures:
+        number, future = _next(finished, client)
         try:
-            client = Client(execution.scheduler, timeout=10)
-        except (OSError, ValueError, TypeError) as error:
-            reason = " ".join(str(error).split())[:120]
+            answer = future.result(timeout=_PATIENCE)
+        except KilledWorker as error:
             raise InputError(
-                f"scheduler: no Dask scheduler answers at {execution.scheduler} ({reason}); start "
-                "one with dask scheduler"
+                f"workers: one after another was killed over the same tile ({error}); give "
+                "less --memory to each, or smaller tiles with --tile-rows; --resume goes on"
             ) from None
-        with client:
-            yield client
-        return
-    share = str(max(1, n_threads() // execution.workers))
-    threads = dict.fromkeys(
-        ("UNMIX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), share
-    )
-    with (
-        LocalCluster(
-            n_workers=execution.workers, threads_per_worker=1, memory_limit=0, env=threads,
-            dashboard_address=None,
-        ) as cluster,
-        Client(cluster) as client,
-    ):  # fmt: skip
-        yield client
+        except (CancelledError, OSError, TimeoutError) as error:
+            if isinstance(error, OSError) and future.status == "error":
+                raise
+            if client.status != "running":
+                raise Lost(_gone(client)) from None
+            continue
+        yield number, answer
+
+
+def _next(finished: queue.SimpleQueue[tuple[int, Any]], client: Client) -> tuple[int, Any]:
+    """The next tile that is over; `Lost` when nobody is left who could finish one."""
+    alone = 0.0
+    while True:
+        try:
+            return finished.get(timeout=_LOOK)
+        except queue.Empty:
+            pass
+        if client.status not in ("running", "connecting"):
+            raise Lost(_gone(client))
+        try:
+            alone = 0.0 if client.status == "running" and client.nthreads() else alone + _LOOK
+        except (OSError, TimeoutError, CancelledError):
+            alone += _LOOK
+        if alone >= _PATIENCE:
+            raise Lost(_gone(client))
+
+
+def _gone(client: Client) -> str:
+    if client.status == "running":
+        return f"scheduler: no worker is left for {_PATIENCE:.0f} s; start some; --resume goes on"
+    return "scheduler: the connection to it is lost; start it again; --resume goes on"
+
+
+def _check_shared(work: Work, store: MemoryStore | FolderStore, client: Client) -> None:
+    """`InputError` unless the workers see the scene's files and the folder of tiles."""
+    files = [Path(name).absolute() for name in work.scene.attrs.get("files", [])]
+    if isinstance(store, FolderStore):
+        files.append(store.folder.absolute() / CARD)
+    check_sees(client, files)
 
 
 class _Said:

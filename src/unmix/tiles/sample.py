@@ -57,7 +57,11 @@ class Sample:
 
 
 def draw(
-    scene: xr.DataArray, preparation: Preparation, seed: int, memory: int | None = None
+    scene: xr.DataArray,
+    preparation: Preparation,
+    seed: int,
+    memory: int | None = None,
+    most: int = FIT_PIXELS,
 ) -> Sample:
     """The sample of a scene that its preparation, method and numbers are decided from.
 
@@ -68,6 +72,8 @@ def draw(
     seed : int
     memory : int, optional
         Bytes; a sample that would leave too little of it to work is halved until it does not.
+    most : int
+        Pixels of the sample, at least those of a block.
 
     >>> import xarray as xr
     >>> from unmix.prepare import plan
@@ -77,7 +83,7 @@ def draw(
     {'how': 'every pixel', 'pixels': 20}
     """
     rows, cols, n_bands = scene.shape
-    limit = FIT_PIXELS
+    limit = max(most, _SIDE**2)
     while memory is not None and 8 * 4 * n_bands * limit > memory and limit > _LEAST:
         limit //= 2
     if rows * cols <= limit or min(rows, cols) < _SIDE:
