@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from unmix.checks import InputError, check_endmembers
 from unmix.parallel import over_pixels
 from unmix.solve.active_set import active_set
+from unmix.solve.dots import project_rows
 from unmix.solve.pivot import TABLE_MAX, make_table, pivot_general, pivot_table
-from unmix.solve.project import project_rows
 from unmix.solve.quadratic import Quadratic, factor
 
 __all__ = ["as_pixels", "check_members", "solve_all", "solve_factored"]
