@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from xarray.backends import BackendArray
 from xarray.core import indexing
+
+from unmix.checks import InputError
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -24,6 +27,8 @@ class Salvage(BackendArray):
     Parameters
     ----------
     scene : xarray.DataArray, dims (y, x, band)
+    most : int, optional
+        Rows that may be lost; with more, reading raises `InputError`.
 
     Attributes
     ----------
@@ -37,7 +42,8 @@ class Salvage(BackendArray):
     (1.0, {})
     """
 
-    def __init__(self, scene: xr.DataArray) -> None:
+    def __init__(self, scene: xr.DataArray, most: int | None = None) -> None:
+        self.most = scene.shape[0] if most is None else most
         self.scene = scene
         self.shape = scene.shape
         self.dtype = np.dtype(np.float32)
@@ -64,7 +70,7 @@ class Salvage(BackendArray):
         except MemoryError:
             raise
         except Exception as error:  # whatever a format's library says of a bad block
-            why = " ".join(str(error).split())[:200]
+            failed, why = error, " ".join(str(error).split())[:200]
         if again:
             time.sleep(_PAUSE)
             return self._rows(rows, others, False)
@@ -73,18 +79,26 @@ class Salvage(BackendArray):
             parts = [self._rows(part, others, False) for part in (rows[:half], rows[half:])]
             return np.concatenate(parts)
         self.lost[int(rows[0])] = why
+        if len(self.lost) > self.most:
+            raise self._beyond(failed, why)
         shape = [
             len(np.atleast_1d(np.arange(n)[k])) for n, k in zip(self.shape[1:], others, strict=True)
         ]
         whole = tuple(0 if isinstance(k, int | np.integer) else slice(None) for k in others)
         return np.full((1, *shape), np.nan, np.float32)[(slice(None), *whole)]
 
+    def _beyond(self, error: Exception, why: str) -> InputError:
+        if isinstance(error, InputError):
+            return error
+        name = Path(str(self.scene.attrs.get("source", "scene"))).name
+        return InputError(f"{name}: cannot be read ({why}); get it anew")
 
-def salvaged(scene: xr.DataArray) -> tuple[xr.DataArray, Salvage]:
+
+def salvaged(scene: xr.DataArray, most: int | None = None) -> tuple[xr.DataArray, Salvage]:
     """The same scene with NaN where it cannot be read, and what tells where that was."""
     import xarray as xr
 
-    source = Salvage(scene)
+    source = Salvage(scene, most)
     lazy: Any = indexing.LazilyIndexedArray(source)
     variable = xr.Variable(scene.dims, lazy, scene.attrs)
     found = xr.DataArray(variable, coords=scene.coords, name=scene.name)

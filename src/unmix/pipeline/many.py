@@ -25,6 +25,7 @@ from unmix.checks import InputError
 from unmix.pipeline.sources import NAME, Source, named_apart
 from unmix.tiles.execution import Execution
 from unmix.tiles.job import discard, is_started, work_folder
+from unmix.tiles.lock import clear
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -247,6 +248,7 @@ def _one(
     """One scene: opened, unmixed, saved; its unfinished work kept beside it meanwhile."""
     from unmix.output import is_result
 
+    clear(folder)
     scene, work = opened(Path(record.scene)), work_folder(folder)
     how = replace(execution, work=work)
     if scene.sizes["y"] * scene.sizes["x"] <= _HERE:

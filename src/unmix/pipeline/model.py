@@ -17,7 +17,7 @@ from unmix.geology.settings import with_settings
 from unmix.pipeline import assemble, decide
 from unmix.pipeline.checkpoint import FILES, check_free, load_model, model_info, save_model
 from unmix.pipeline.provenance import hash_files
-from unmix.pipeline.ready import Ready, as_scene, band_values, make_ready, prepared_with
+from unmix.pipeline.ready import Ready, as_scene, band_values, make_ready, prepared_with, readable
 from unmix.pipeline.stages import Progress, Stages, fit, solve
 from unmix.pipeline.tiled import begun
 from unmix.prepare import plan
@@ -219,8 +219,9 @@ def _ready_for(
     if len(kept) != n_features:
         raise InputError(f"model: lists {len(kept)} bands but takes {n_features}; train it again")
     others = np.setdiff1d(np.arange(scene.sizes["band"]), kept)
+    data = readable(scene)
     prepared = plan(
-        scene,
+        data,
         excluded=dict.fromkeys(others.tolist(), "not used by the model"),
         water_windows=(),
         detect_bad_bands=False,
@@ -234,7 +235,8 @@ def _ready_for(
             f"scene: band {lost[0] + 1}, which the model needs, cannot be used "
             f"({prepared.reasons[int(lost[0])]}); train a model without it"
         )
-    return prepared_with(scene, replace(prepared, kept=kept), memory=memory)
+    ready = prepared_with(data, replace(prepared, kept=kept), memory=memory)
+    return replace(ready, scene=scene)
 
 
 def _bands_for(card: Mapping[str, Any], scene: xr.DataArray) -> NDArray[np.intp]:

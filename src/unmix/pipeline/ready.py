@@ -121,7 +121,8 @@ def make_ready(
 
     Endmembers of regions (`roi`) follow those of `endmembers`.
     """
-    data = as_scene(scene)
+    stored = as_scene(scene)
+    data = readable(stored)
     # first for their gaps alone: a file's unit may be told only by the prepared pixels
     given = None if endmembers is None else on_bands_of(data, endmembers, scale=1.0)
     regions = regions_of(data, roi, roi_field)
@@ -131,7 +132,7 @@ def make_ready(
         mask = outside.mask
     preparation = plan(data, mask=mask, seed=seed, excluded=_gaps(given), **dict(options or {}))
     ready = prepared_with(data, preparation, seed=seed, memory=memory)
-    ready = replace(ready, left_out=outside)
+    ready = replace(ready, scene=stored, left_out=outside)
     if endmembers is None:
         return with_regions(ready, regions)
     guess = not data.attrs.get("scale_declared")
@@ -139,6 +140,17 @@ def make_ready(
     given = on_bands_of(data, endmembers, like=like)
     ready = replace(ready, given=given, E=preparation.apply_spectra(given.spectra))
     return with_regions(ready, regions)
+
+
+def readable(scene: xr.DataArray) -> xr.DataArray:
+    """A scene to decide from: where its file is damaged there is no data.
+
+    Reading it raises `InputError` once half of it turns out to be damaged.
+    """
+    from unmix.io.salvage import salvaged
+    from unmix.scene import files_of
+
+    return salvaged(scene, most=scene.sizes["y"] // 2)[0] if files_of(scene) else scene
 
 
 def prepared_with(

@@ -15,7 +15,7 @@ from unmix.extract.reduce import sample_rows
 from unmix.pipeline.checkpoint import check_free, save_model
 from unmix.pipeline.model import tried
 from unmix.pipeline.naming import library_of, named
-from unmix.pipeline.ready import Ready, as_scene, band_values, on_bands_of, prepared_with
+from unmix.pipeline.ready import Ready, as_scene, band_values, on_bands_of, prepared_with, readable
 from unmix.pipeline.stages import Progress, Stages, fit, members_of
 from unmix.prepare import plan
 from unmix.prepare.preparation import Preparation
@@ -62,7 +62,9 @@ def train_shared(
     check_free(out, overwrite)
     stage, library = Stages(progress), library_of(identify)
     with stage("prepare"):
-        ready = _ready([as_scene(s) for s in scenes], endmembers, seed, preparation or {}, memory)
+        ready = _ready(
+            [readable(as_scene(s)) for s in scenes], endmembers, seed, preparation or {}, memory
+        )
     estimator, decisions = fit(
         ready, stage, n_endmembers=n_endmembers, method=method, scale=scale, seed=seed,
         device=device, parameters=parameters,

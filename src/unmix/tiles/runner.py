@@ -7,7 +7,6 @@ another computes and a third writes, and a worker that dies costs no more than t
 from __future__ import annotations
 
 import json
-import os
 import queue
 import threading
 import time
@@ -97,7 +96,7 @@ def carry_out(
     FloatingPointError
         The method gave no numbers.
     """
-    left = [tile for tile in tiles if not store.has(tile) or _note(store, tile).exists()]
+    left = [tile for tile in tiles if not store.has(tile) or _noted(store, tile)]
     outcome = Outcome(len(tiles), len(tiles) - len(left))
     said = _Said(work, tiles, _pixels(left), tell)
     if client is None:
@@ -106,11 +105,21 @@ def carry_out(
         answers = _there(work, left, store, execution.strict, client)
     for tile, seconds, lost in answers:
         outcome.add(tile, seconds, lost)
+        _check_lost(outcome, work)
         said(tile)
     outcome.errors = dict(sorted(outcome.errors.items()))
     outcome.unread.sort(key=lambda tile: (tile.rows.start, tile.cols.start))
     outcome.seconds = {k: round(v, 3) for k, v in outcome.seconds.items()}
     return outcome
+
+
+def _check_lost(outcome: Outcome, work: Work) -> None:
+    """`InputError` where half of the scene cannot be read: nobody wants the other half alone."""
+    if 2 * _pixels(outcome.unread) > work.scene.sizes["y"] * work.scene.sizes["x"]:
+        why = next(iter(outcome.errors.values()))
+        raise InputError(
+            f"scene: more than half of it cannot be read ({why}); --resume goes on once it can"
+        )
 
 
 def one_tile(work: Work, tile: Tile, store: MemoryStore | FolderStore, strict: bool) -> Answer:
@@ -133,18 +142,25 @@ def one_tile(work: Work, tile: Tile, store: MemoryStore | FolderStore, strict: b
     return tile, {**done.seconds, "keep": time.perf_counter() - start}, lost
 
 
-def _note(store: MemoryStore | FolderStore, tile: Tile) -> Path:
+def _note(store: MemoryStore | FolderStore, tile: Tile) -> Path | None:
     """The file that says that a tile is kept with rows missing, and to be tried again."""
     if isinstance(store, MemoryStore):
-        return Path(os.devnull, "none")
+        return None
     return store.folder / "unread" / f"{tile.name}.json"
 
 
-def _take_note(note: Path, lost: Mapping[int, str]) -> None:
-    if lost and note.parent.parent.is_dir():
+def _noted(store: MemoryStore | FolderStore, tile: Tile) -> bool:
+    note = _note(store, tile)
+    return note is not None and note.exists()
+
+
+def _take_note(note: Path | None, lost: Mapping[int, str]) -> None:
+    if note is None:
+        return
+    if lost:
         note.parent.mkdir(exist_ok=True)
         note.write_text(json.dumps(lost), encoding="utf-8")
-    elif not lost:
+    else:
         with suppress(OSError):
             note.unlink()
 
