@@ -86,11 +86,7 @@ def trial(
         made = _Maker(lens, View(*(values[part] for values in astuple(view))), best, shape, seed)
         seen, A = made.like_the_scene()
         few = sample_rows(len(A), FITTED, seed)
-        bent = len(best.surface.theta) > 0  # far from the truth likelihood is flat: start there
-        again = fit(
-            seen.Y[few], lens.white, best.vertices, best.surface, noise=seen.noise[few],
-            max_iter=_STEPS, fixed=known, after=None if bent else best,
-        )  # fmt: skip
+        again = _again(seen.Y[few], seen.noise[few], lens, best, known)
         found_again = _posterior(seen, lens, again)
         hidden = _hidden(found_again, A, _by_fit(found_again, lens, again, seen.noise))
     except (FloatingPointError, np.linalg.LinAlgError):
@@ -102,6 +98,25 @@ def trial(
         vertices = np.where(np.reshape(known, (-1, 1)), still, vertices)
     better = replace(best, vertices=vertices, surface=surface)
     return Trial(better, alternatives, hidden)
+
+
+def _again(
+    Y: Array, noise: Array, lens: Lens, best: Fit, known: bool | NDArray[np.bool_]
+) -> Fit:
+    """The fit of the scene made: the likelier of those from the answer and, if bent, from afar.
+
+    Far from the truth the likelihood of a bent surface is flat, and a fit that starts at the
+    answer stays there; one from afar that is less likely has stopped in another valley.
+    """
+    starts = (best, None) if len(best.surface.theta) else (best,)
+    fits = [
+        fit(
+            Y, lens.white, best.vertices, best.surface, noise=noise, max_iter=_STEPS,
+            fixed=known, after=after,
+        )
+        for after in starts
+    ]  # fmt: skip
+    return max(fits, key=lambda found: found.log_likelihood)
 
 
 def _by_fit(found: Posterior, lens: Lens, by: Fit, noise: Array) -> Array:
