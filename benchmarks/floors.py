@@ -4,9 +4,9 @@
     python benchmarks/floors.py --table
 
 Path and floor run in turn, in one process, on the same pixels, so that a machine that slows down
-slows both. The ratio is that of medians; "from" and "to" are the least and the largest of single
-rounds. Results are appended to results/floors.jsonl; `--table` prints the latest of each path and
-size, and the ratios before it, the oldest first.
+slows both. The ratio is that of medians, "quiet" that of the quickest path and the quickest floor,
+which other work on the machine disturbed least. Results are appended to results/floors.jsonl;
+`--table` prints the latest of each path and size, and the ratios before it, the oldest first.
 """
 
 from __future__ import annotations
@@ -38,7 +38,6 @@ def measured(hot: Hot, most: float = _SECONDS) -> dict[str, Any]:
         hot.path()
         rounds.append((middle - start, time.perf_counter() - middle))
     floors, paths = np.array(rounds).T
-    single = paths / floors
     return {
         "floor": hot.floor_is,
         "pixels": hot.pixels,
@@ -46,8 +45,8 @@ def measured(hot: Hot, most: float = _SECONDS) -> dict[str, Any]:
         "path_ms": round(1e3 * float(np.median(paths)), 3),
         "floor_ms": round(1e3 * float(np.median(floors)), 3),
         "ratio": round(float(np.median(paths) / np.median(floors)), 3),
-        "from": round(float(single.min()), 3),
-        "to": round(float(single.max()), 3),
+        "quiet": round(float(paths.min() / floors.min()), 3),
+        "quiet_path_ms": round(1e3 * float(paths.min()), 3),
         "bar": hot.bar,
         "rounds": len(rounds),
     }
@@ -60,17 +59,17 @@ def table(lines: Sequence[str]) -> list[str]:
         row = json.loads(line)
         key = tuple(row[name] for name in ("path", "pixels", "bands", "members", "threads"))
         kept.setdefault(key, []).append(row)
-    heads = ("path", "pixels × bands, K", "threads", "times its floor", "bar", "floor")
+    heads = ("path", "pixels × bands, K", "threads", "times its floor", "quiet", "bar", "floor")
     heads += ("µs a pixel", "before")
     out = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for (path, pixels, bands, members, threads), rows in kept.items():
         last, before = rows[-1], rows[-1 - _SHOWN : -1]
-        ratio = f"{last['ratio']:.3g} ({last['from']:.3g} to {last['to']:.3g})"
         met = "" if last["bar"] is None else f"{last['bar']:g}"
         trend = ", ".join(f"{row['ratio']:.3g}" for row in before)
-        each = 1e3 * last["path_ms"] / pixels
+        each = 1e3 * last["quiet_path_ms"] / pixels
         out.append(
-            f"| {path} | {pixels:,} × {bands}, {members} | {threads} | {ratio} | {met} "
+            f"| {path} | {pixels:,} × {bands}, {members} | {threads} | {last['ratio']:.3g} "
+            f"| {last['quiet']:.3g} | {met} "
             f"| {last['floor']} | {each:.3g} | {trend} |"
         )
     return out

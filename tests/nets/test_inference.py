@@ -11,7 +11,7 @@ from unmix.nets import inference
 from unmix.nets.conv_ae import ConvAENet, WithoutNeighbours
 from unmix.nets.cresdae import CResDAENet
 from unmix.nets.fused import fused
-from unmix.nets.inference import image_through, through
+from unmix.nets.inference import NotFinite, image_through, through
 from unmix.nets.linear_ae import LinearAENet
 from unmix.nets.nae import NAENet
 from unmix.nets.train import seeded
@@ -190,3 +190,17 @@ def test_pixels_without_neighbours_are_images_of_one_pixel(convolutional, x):
             convolutional.encoder, x.numpy()[None, i : i + 1], K, margin=1, most=9
         )
         np.testing.assert_allclose(found[i], image[0, 0], atol=2e-5)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_what_is_not_finite_is_found_wherever_it_is(network, x, bad, dtype):
+    rows = x.numpy().astype(dtype)
+    through(network.encoder, rows, K, check=True)
+    rows[277, 3] = bad
+    with pytest.raises(NotFinite):
+        through(network.encoder, rows, K, check=True)
+
+
+def test_large_numbers_are_finite(network):
+    through(network.encoder, np.full((9, L), 3e38, np.float32), K, gain=1e-38, check=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn import config_context
 from sklearn.utils.validation import check_is_fitted
 
 from unmix.checks import InputError
@@ -129,16 +130,28 @@ class NetworkUnmixer(Unmixer):
 
     def transform(self, X: ArrayLike) -> Pixels:
         """Abundances (..., member) on the simplex, in X's float type."""
+        from unmix.nets.inference import NotFinite
+
         check_is_fitted(self)
-        pixels = self._check_pixels(X, reset=False)
-        image, n = _image(X), len(pixels)
+        on_the_way = self.scale == "none" and not self.halo
+        try:
+            with config_context(assume_finite=on_the_way):  # else a pass of its own for NaN
+                A = self._abundances(self._check_pixels(X, reset=False), _image(X))
+        except NotFinite:
+            self._check_pixels(X, reset=False)  # says what is wrong
+            raise
+        return self._like(A, X)
+
+    def _abundances(self, pixels: Pixels, image: Image) -> Pixels:
+        """Abundances (pixel, member) of pixels in their own unit, in their float type."""
+        n = len(pixels)
         step = n if self.scale == "none" or self.halo else _CHUNK
         A = np.empty((n, len(self.start_)), pixels.dtype)
         for i in range(0, n, step):
             part, _ = levelled(pixels[i : i + step], self.start_, self.scale)
             A[i : i + step] = self._encode(part, image, 1 / self.unit_)
         A /= A.sum(axis=1, keepdims=True)
-        return self._like(A, X)
+        return A
 
     def inverse_transform(self, A: ArrayLike) -> Pixels:
         """Spectra (..., band) of abundances (..., member) by the whole decoder.
@@ -242,7 +255,7 @@ class NetworkUnmixer(Unmixer):
 
     def _encode(self, pixels: Pixels, image: Image, gain: float = 1.0) -> Pixels:
         """Abundances (pixel, member) of pixels that `gain` brings to the network's unit."""
-        return self._through(self.network_.encoder, pixels, len(self.start_), gain)
+        return self._through(self.network_.encoder, pixels, len(self.start_), gain, check=True)
 
     @property
     def _device(self) -> torch.device:
@@ -259,12 +272,12 @@ class NetworkUnmixer(Unmixer):
         return resident(torch.from_numpy(np.ascontiguousarray(values, np.float32)), self._device)
 
     def _through(
-        self, part: nn.Module, values: Pixels, width: int, gain: float
+        self, part: nn.Module, values: Pixels, width: int, gain: float, *, check: bool = False
     ) -> NDArray[np.float32]:
         """Rows through the encoder or the decoder: (row, width)."""
         from unmix.nets.inference import through
 
-        return through(part, values, width, gain=gain)
+        return through(part, values, width, gain=gain, check=check)
 
 
 def _image(X: ArrayLike) -> Image:

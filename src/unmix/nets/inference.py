@@ -10,19 +10,29 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from unmix.checks import InputError
 from unmix.nets.device import exact, fitting, in_halves, one_torch_thread
 from unmix.nets.fused import ROWS, fused
 from unmix.parallel import over_pixels
 
-__all__ = ["image_through", "keep_freed_memory", "through"]
+__all__ = ["NotFinite", "image_through", "keep_freed_memory", "through"]
 
 _MOST = 262_144  # rows at a time on a GPU; more gain nothing
 _LEAST = 64  # a GPU that does not hold so many is left alone
 _LARGE = 24 * 2**20  # bytes: below 32 MiB, above all that a few layers need
 
 
+class NotFinite(InputError):
+    """Rows that hold NaN or inf, or numbers that float32 does not."""
+
+
 def through(
-    part: nn.Module, rows: NDArray[np.floating], width: int, *, gain: float = 1.0
+    part: nn.Module,
+    rows: NDArray[np.floating],
+    width: int,
+    *,
+    gain: float = 1.0,
+    check: bool = False,
 ) -> NDArray[np.float32]:
     """Rows (row, unit) times `gain` through an encoder or a decoder: (row, width).
 
@@ -38,11 +48,15 @@ def through(
     width : int
         Units that come out.
     gain : float
+    check : bool
+        Whether NaN and inf are looked for: here, while a batch is in cache, that costs nothing.
 
     Raises
     ------
     InputError
         The device's memory does not hold 64 rows.
+    NotFinite
+        With `check`.
 
     >>> through(nn.Linear(3, 2).eval(), np.ones((5, 3)), 2).shape
     (5, 2)
@@ -59,6 +73,8 @@ def through(
         elif not piece.flags.writeable:  # torch would warn of it
             piece = piece.copy()
         x = torch.from_numpy(np.ascontiguousarray(piece)).to(device)
+        if check and not (x.sum().isfinite() or x.isfinite().all()):  # the sum may overflow
+            raise NotFinite("X: contains NaN, inf or more than float32 holds; mask those pixels")
         out[start:stop] = run(x).cpu().numpy()
 
     def all_of(start: int, stop: int, batch: int) -> int:
