@@ -8,7 +8,8 @@ import os
 import platform
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -82,11 +83,10 @@ def dashboard(client: Client | None) -> str:
 
 def check_sees(client: Client, files: Sequence[Path]) -> None:
     """`InputError` unless every worker has these files under the same paths."""
-    answers = client.run(_missing, [str(file) for file in files], on_error="return")
-    for worker, missing in answers.items():
+    for worker, missing in _answers(client, _missing, [str(file) for file in files]):
         if isinstance(missing, BaseException):
             reason = " ".join(str(missing).split())[:100]
-            raise InputError(f"scheduler: worker {worker} does not answer ({reason}); restart it")
+            raise InputError(f"scheduler: worker {worker} cannot look ({reason}); restart it")
         if missing:
             raise InputError(
                 f"scheduler: worker {worker} does not see {missing[0]}; give it the scene and the "
@@ -116,7 +116,7 @@ def _check_workers(client: Client, address: str) -> None:
             f"scheduler: {address} has no workers; start some with dask worker {address}"
         ) from None
     here = _versions()
-    for worker, there in client.run(_versions, on_error="return").items():
+    for worker, there in _answers(client, _versions):
         if isinstance(there, BaseException):
             reason = " ".join(str(there).split())[:100]
             raise InputError(
@@ -130,6 +130,23 @@ def _check_workers(client: Client, address: str) -> None:
                 f"scheduler: worker {worker} has {name} {there.get(name)}, here it is "
                 f"{here[name]}; install the same"
             )
+
+
+def _answers(
+    client: Client, question: Callable[..., Any], *arguments: Any
+) -> Iterator[tuple[str, Any]]:
+    """What each worker answers, or the error it ends in; one that is gone does not answer."""
+    workers = list(client.nthreads())
+    asked = [
+        client.submit(question, *arguments, workers=[worker], pure=False) for worker in workers
+    ]
+    for worker, future in zip(workers, asked, strict=True):
+        try:
+            yield worker, future.result(timeout=_ANSWER)
+        except (TimeoutError, CancelledError):
+            continue
+        except Exception as error:  # whatever an installation that is not ours ends in
+            yield worker, error
 
 
 def _versions() -> dict[str, str]:
@@ -151,10 +168,9 @@ def _started(n: int) -> LocalCluster:
     from distributed import LocalCluster
 
     share = dict.fromkeys(_THREADS, str(max(1, n_threads() // n)))
-    watched = importlib.util.find_spec("bokeh") is not None
     return LocalCluster(
         n_workers=n, threads_per_worker=1, memory_limit=0, env=share,
-        dashboard_address="127.0.0.1:0" if watched else None,
+        dashboard_address="127.0.0.1:0",
     )  # fmt: skip
 
 
