@@ -77,7 +77,7 @@ class Disturbed:
                     start_new_session=True,
                 )  # fmt: skip
                 if disturb:
-                    time.sleep(longest * self.chance.uniform(0.3, 1.1))
+                    time.sleep(longest * self.chance.uniform(0.2, 0.9))
                     kills += kill(victim, run, scheduler, self.chance)
                 error = run.communicate(timeout=300)[1]
             check_whole(out, victim)

@@ -182,12 +182,12 @@ def _several(
         summary = Summary(
             how.out, sources, settings, resume=how.resume, overwrite=how.overwrite
         )  # fmt: skip
-        summary.start()
-        said["interrupted"] = (
-            f"finished scenes are kept in {how.out}; the same command with --resume goes on"
-        )
         with at_cluster(execution, how.json) as execution, progress(how.json) as tell:
-            unmix = prepared(summary, tell, execution)
+            summary.start()
+            said["interrupted"] = (
+                f"finished scenes are kept in {how.out}; the same command with --resume goes on"
+            )
+            unmix = _or_withdraw(summary, lambda: prepared(summary, tell, execution))
             records = work_through(
                 summary,
                 execution,
@@ -206,6 +206,14 @@ def _several(
         typer.echo(f"summary     {how.out / 'summary.csv'}")
     if failed:
         raise typer.Exit(1)
+
+
+def _or_withdraw(summary: Summary, prepared: Callable[[], Unmix]) -> Unmix:
+    try:
+        return prepared()
+    except BaseException:
+        summary.withdraw()
+        raise
 
 
 def _trained(

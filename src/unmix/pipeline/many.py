@@ -116,6 +116,7 @@ class Summary:
         fresh = {str(s.path): Record(str(s.path), name) for name, s in names}
         self.records = [old.get(scene, record) for scene, record in fresh.items()]
         self.before = [] if keep else _records(before)
+        self.new = before is None
 
     def start(self) -> None:
         """Begin: what an earlier job left is cleared away if it is to be overwritten."""
@@ -129,6 +130,14 @@ class Summary:
         except OSError as error:
             raise InputError(f"out: cannot write {self.out} ({error.strerror})") from None
         self.write(False)
+
+    def withdraw(self) -> None:
+        """Leave nothing of a job that failed before its first scene."""
+        if self.new:
+            for name in (_CARD, _TABLE):
+                (self.out / name).unlink(missing_ok=True)
+            with suppress(OSError):  # something else is in it
+                self.out.rmdir()
 
     def write(self, complete: bool) -> None:
         """Replace both files."""
