@@ -22,16 +22,16 @@ from common import RESULTS, announce, keep
 from paths import PATHS, Hot, Setting
 
 _SECONDS = 20.0  # of rounds per path
-_LEAST, _MOST = 3, 9
+_LEAST, _MOST = 3, 25
 _SHOWN = 6  # of the ratios before
 
 
-def measured(hot: Hot, most: float = _SECONDS) -> dict[str, Any]:
-    """Seconds of path and floor by turns, and their ratio; in `most` seconds where it can."""
+def measured(hot: Hot, seconds: float = _SECONDS, most: int = _MOST) -> dict[str, Any]:
+    """Seconds of path and floor by turns, and their ratio; in so many seconds where it can."""
     rounds: list[tuple[float, float]] = []
     hot.floor(), hot.path()
     begin = time.perf_counter()
-    while len(rounds) < _LEAST or (len(rounds) < _MOST and time.perf_counter() - begin < most):
+    while len(rounds) < _LEAST or (len(rounds) < most and time.perf_counter() - begin < seconds):
         start = time.perf_counter()
         hot.floor()
         middle = time.perf_counter()
