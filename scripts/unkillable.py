@@ -29,6 +29,7 @@ from unmix.output import is_result, load
 
 VICTIMS = ("process", "worker", "scheduler", "job")
 NOT_COMPARED = ("manifest.json", "report.html", "summary.json", "summary.csv")
+_ATTEMPTS = 8
 DASK = [sys.executable, "-m", "dask"]
 
 
@@ -68,8 +69,8 @@ class Disturbed:
     def once(self, out: Path, victim: str, longest: float) -> int:
         """Disturb a run up to twice, then let it finish; how often something was killed."""
         kills = 0
-        for attempt in range(4):
-            disturb = attempt < 2
+        for attempt in range(_ATTEMPTS):
+            disturb = kills < 2 and attempt < _ATTEMPTS - 1
             with cluster(victim == "scheduler") as (scheduler, address):
                 run = subprocess.Popen(
                     self.command(out, victim, address, out.exists() or attempt > 0),
@@ -82,9 +83,10 @@ class Disturbed:
                 error = run.communicate(timeout=300)[1]
             check_whole(out, victim)
             if run.returncode == 0:
-                if kills or attempt > 1:
+                if kills:
                     return kills
                 shutil.rmtree(out)  # it was faster: once more
+                longest *= 0.8
             if not disturb:
                 raise SystemExit(f"FAILED: {victim}: resuming ended with {run.returncode}: {error}")
         raise SystemExit(f"FAILED: {victim}: never finished")

@@ -40,6 +40,7 @@ MODEL = "model"
 
 _CARD, _TABLE = "summary.json", "summary.csv"
 _HERE = 2**14  # pixels up to which handing out tiles takes longer than working at them
+_SELDOM = 20  # times as long as it takes to write the summary it is left as it is
 _LARGEST = 2**28  # bytes of a summary
 
 Open = Callable[[Path], "xr.DataArray"]
@@ -217,6 +218,7 @@ def work_through(
     """
     from unmix.output import is_result
 
+    due = 0.0
     for record in summary.records:
         folder = summary.out / record.folder
         if is_result(folder) and record.status == "done":
@@ -231,9 +233,13 @@ def work_through(
                 raise
             record.status, record.error = "failed", _line(error)
         record.seconds = round(time.perf_counter() - start, 3)
-        summary.write(False)
+        if time.perf_counter() >= due:  # of very many scenes the summary is large
+            began = time.perf_counter()
+            summary.write(False)
+            due = time.perf_counter() + _SELDOM * (time.perf_counter() - began)
         told(record)
         if record.status == "failed" and execution.strict:
+            summary.write(False)
             break
     else:
         summary.write(True)

@@ -53,7 +53,8 @@ def connected(execution: Execution) -> Iterator[Client | None]:
         return
     from distributed import Client
 
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    for name in [n for n in logging.root.manager.loggerDict if n.startswith("distributed")]:
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters is said in our own lines
     if execution.scheduler is not None:
         client = _client_of(execution.scheduler)
         with _closing(client):
