@@ -12,7 +12,7 @@ import typer
 
 from unmix.checks import InputError
 from unmix.cli.common import print_json
-from unmix.tiles.job import discard, work_folder
+from unmix.tiles.job import discard, is_started, work_folder
 
 if TYPE_CHECKING:
     from unmix.types import Unmixing
@@ -21,14 +21,20 @@ __all__ = ["finish", "finished", "library_option", "with_command"]
 
 
 def finished(out: Path, resume: bool, overwrite: bool) -> bool:
-    """Whether the result is there and is to stay; else `InputError` unless it may be written."""
-    from unmix.output import check_out, is_result
+    """Whether the result is there and is to stay; else `InputError` unless it may be written.
 
-    if resume and not overwrite and is_result(out):
-        discard(work_folder(out))
+    Interrupted work beside a result is work that was to replace it, and is gone on with.
+    """
+    from unmix.output import check_out, is_result
+    from unmix.tiles.lock import alone
+
+    again = resume and is_started(work_folder(out))
+    if resume and not overwrite and not again and is_result(out):
+        with alone(out):
+            discard(work_folder(out))
         typer.echo(f"finished    {out} is complete; there is nothing to resume")
         return True
-    check_out(out, overwrite)
+    check_out(out, overwrite or again)
     return False
 
 

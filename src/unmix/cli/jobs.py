@@ -15,7 +15,7 @@ from unmix.cli.execution import at_cluster, said, unfinished
 from unmix.cli.finish import finish, finished, with_command
 from unmix.cli.radiometry import open_reflectance
 from unmix.tiles.execution import Execution
-from unmix.tiles.job import work_folder
+from unmix.tiles.job import is_started, work_folder
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -153,6 +153,7 @@ def _one(path: Path, unmix: Unmix, how: How) -> None:
         raise InputError(f"out: {how.out} holds a job of several scenes; choose another folder")
     if finished(how.out, how.resume, how.overwrite):
         return
+    replaced = how.overwrite or (how.resume and is_started(work_folder(how.out)))
     with (
         unfinished(how.out, how.execution) as execution,
         at_cluster(execution, how.json) as execution,
@@ -160,7 +161,7 @@ def _one(path: Path, unmix: Unmix, how: How) -> None:
     ):
         result = unmix(how.opened(path), execution, tell)
         finish(
-            result, how.out, overwrite=how.overwrite, format=how.format, report=how.report,
+            result, how.out, overwrite=replaced, format=how.format, report=how.report,
             json=how.json,
         )  # fmt: skip
 
