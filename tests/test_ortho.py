@@ -211,6 +211,18 @@ def test_a_truth_of_the_swath_or_of_the_grid(swath, form):
         evaluate(result, known)
 
 
+def test_the_command_takes_a_truth_of_the_swath(swath, tmp_path):
+    from scipy.io import savemat
+    from typer.testing import CliRunner
+
+    from unmix.cli import app
+
+    truth = tmp_path / "truth.mat"
+    savemat(truth, {"A": swath.A.transpose(1, 0, 2).reshape(-1, 3).T})
+    done = CliRunner().invoke(app, ["evaluate", str(swath.out), "--truth", str(truth)])
+    assert done.exit_code == 0, done.output
+
+
 def test_a_damaged_lookup_is_named(swath, tmp_path):
     import shutil
 
