@@ -149,3 +149,12 @@ def test_on_the_command_line(write_envi, tmp_path, capsys):
     assert manifest["method"]["finetuned"] and manifest["method"]["model"] == str(model)
     assert "attention" not in manifest["method"]["parameters"]
     assert "uncertainty.tif" in {f["path"] for f in manifest["output"]["files"]}
+
+
+def test_a_device_may_be_asked_for(model):
+    same = apply_model(model, scene(1), device="cpu").abundances.values
+    np.testing.assert_array_equal(same, apply_model(model, scene(1)).abundances.values)
+    with pytest.raises(InputError, match="device: got 'gpu'"):
+        apply_model(model, scene(1), device="gpu")
+    with pytest.raises(InputError, match="does not use a GPU"):
+        apply_model(model, scene(1), device="cuda")

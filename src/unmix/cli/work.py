@@ -221,6 +221,9 @@ def apply(
     ] = False,
     mask: Mask = None,
     features: Features = True,
+    device: Annotated[
+        str | None, typer.Option("--device", help="auto, cpu or cuda. [default: the model's]")
+    ] = None,
     to_reflectance: ToReflectance = None,
     radiometry: Radiometry = None,
     variable: Variable = None,
@@ -243,4 +246,4 @@ def apply(
         json=json, mask=mask, variable=variable, to_reflectance=to_reflectance,
         radiometry=radiometry, asset=asset,
     )  # fmt: skip
-    apply_to(model, scenes, {"finetune": finetune, "features": features}, how)
+    apply_to(model, scenes, {"finetune": finetune, "features": features, "device": device}, how)

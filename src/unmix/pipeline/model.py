@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from unmix.checks import InputError
+from unmix.checks import InputError, check_option
 from unmix.extract.reduce import sample_rows
 from unmix.geology.settings import with_settings
 from unmix.pipeline import assemble, decide
@@ -101,6 +101,7 @@ def apply_model(
     mask: ArrayLike | None = None,
     finetune: bool = False,
     features: bool = True,
+    device: str | None = None,
     progress: Progress | None = None,
     execution: Execution | None = None,
 ) -> Unmixing:
@@ -109,7 +110,7 @@ def apply_model(
     The scene must have the model's bands: centres within 1 nm where both have wavelengths, the
     same number of bands otherwise. With `finetune` the model is first fitted to the scene, from
     what it holds; its members keep their order and names, and the model file stays as it is.
-    `features` and `execution` as in `unmix.run`.
+    `features` and `execution` as in `unmix.run`; `device` is the model's own if left out.
 
     Raises
     ------
@@ -118,6 +119,7 @@ def apply_model(
         `finetune` for a method that has nothing to go on from.
     """
     card, estimator = model_info(model), load_model(model)
+    _put(estimator, card["method"], device)
     data, execution = as_scene(scene), execution or Execution()
     stage = Stages(progress)
     with stage("prepare"):
@@ -138,6 +140,20 @@ def apply_model(
     result = with_settings(result, None, None, None)
     found = [*result.provenance["warnings"], *_farther(card, result, finetune)]
     return replace(result, provenance={**result.provenance, "warnings": found})
+
+
+def _put(estimator: Unmixer, name: str, device: str | None) -> None:
+    """A model that has a network on the device asked for."""
+    if device is None:
+        return
+    check_option(device, ("auto", "cpu", "cuda"), "device")
+    if hasattr(estimator, "network_"):
+        from unmix.nets.device import pick_device
+
+        estimator.network_.to(pick_device(device))
+        estimator.set_params(device=device)
+    elif device == "cuda":
+        raise InputError(f"device: this {name} does not use a GPU; leave it out")
 
 
 def _decided(
