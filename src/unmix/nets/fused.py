@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from unmix.nets.blocks import SLOPE, AdditiveDecoder, ChannelAttention, ResidualBlock
+from unmix.nets.nae import PostNonlinearDecoder
 
 __all__ = ["ROWS", "fused"]
 
@@ -45,7 +46,7 @@ def fused(network: nn.Module, gain: float = 1.0) -> Layer:
     True
     """
     parts = list(network) if isinstance(network, nn.Sequential) else [network]
-    starts = isinstance(parts[0], nn.Linear | AdditiveDecoder)
+    starts = isinstance(parts[0], nn.Linear | AdditiveDecoder | PostNonlinearDecoder)
     if not (starts and _packs(next(network.parameters()))):
         return network if gain == 1 else lambda x: network(x * gain)
     steps = list(_steps(parts, gain))
@@ -87,6 +88,10 @@ def _steps(layers: Sequence[nn.Module], gain: float) -> Iterator[Layer]:
             yield _residual(layer)
         elif isinstance(layer, AdditiveDecoder):
             yield _decoder(layer, gain)
+        elif isinstance(layer, PostNonlinearDecoder):
+            folded = layer.first.weight @ layer.linear.weight * gain
+            yield _product(folded, layer.first.bias, "sigmoid")
+            yield _product(layer.second.weight, layer.second.bias)
         elif not isinstance(layer, nn.Identity):
             yield layer
 
