@@ -17,12 +17,17 @@ LINE = "unmix: interrupted: nothing was written; run the same command again\n"
 SOON = 10  # seconds, on a busy machine
 
 
+def heeded() -> None:
+    """Interrupts count, even where the tests run in the background of a shell that ignores them."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def interrupt(folder: Path, delay: float, *arguments) -> int:
     """Start, interrupt after `delay`; the exit code, everything else checked."""
     before = set(entries(folder))
     command = [sys.executable, "-m", "unmix", *map(str, arguments)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    process = subprocess.Popen(command, cwd=folder, **pipes)
+    process = subprocess.Popen(command, cwd=folder, preexec_fn=heeded, **pipes)
     time.sleep(delay)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=SOON)

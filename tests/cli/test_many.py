@@ -56,7 +56,7 @@ def test_each_has_the_result_it_has_alone(works, scenes, known, tmp_path):
     about = card(out)
     assert about["complete"] and about["results"][0]["pixels"] == (ROWS + 1) * 9
     assert about["results"][2]["residual"] < 2e-3
-    assert manifest(out / "s3")["command"].startswith("unmix ")
+    assert manifest(out / "s3")["command"].split()[0] == "unmix"
     load(out / "s1")
 
 
