@@ -16,11 +16,14 @@ import os
 import signal
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from common import keep, scene
+from distributed import Client, LocalCluster
 
 from unmix.methods import METHODS
 from unmix.pipeline.ready import Ready, make_ready
@@ -76,13 +79,30 @@ def seconds(work: Work, n: int, folder: Path, client: Any, kill: bool = False) -
     return time.perf_counter() - start
 
 
+@contextmanager
+def processes(n: int, folder: Path) -> Iterator[Any]:
+    """A client of n worker processes of one thread; of one, too, which `--workers 1` has not."""
+    if n > 1:
+        with connected(Execution(workers=n, work=folder)) as client:
+            yield client
+        return
+    threads = {"UNMIX_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    with (
+        LocalCluster(
+            n_workers=1, threads_per_worker=1, memory_limit=0, env=threads, dashboard_address=None
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+
+
 def measured(work: Work, name: str, counts: list[int], rounds: int, folder: Path) -> list[Any]:
     """A row a number of workers, and one with a worker killed."""
     taken: dict[str, list[float]] = {}
     for number in range(rounds + 1):  # the first compiles
         for n in counts:
             for kill in (False, True) if n == 2 else (False,):
-                with connected(Execution(workers=n, work=folder)) as client:
+                with processes(n, folder) as client:
                     seconds(work, n, folder, client)  # every worker has loaded everything
                     one = seconds(work, n, folder, client, kill)
                 if number:
