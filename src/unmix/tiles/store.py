@@ -73,9 +73,7 @@ class FolderStore:
         return self._open(tile) is not None
 
     def put(self, tile: Tile, done: Done) -> None:
-        """Keep a tile: all of it or nothing. One that could not be read is not kept."""
-        if done.error:
-            return
+        """Keep a tile: all of it or nothing."""
         file = self.file(tile)
         beside = file.with_name(f".{file.name}-{secrets.token_hex(4)}")
         try:

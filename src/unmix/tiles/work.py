@@ -45,13 +45,10 @@ class Done:
         In the order of `Work.layers`; NaN where a pixel is not valid.
     seconds : mapping
         Spent on reading and on computing.
-    error : str
-        Why the tile could not be read; empty if it could.
     """
 
     values: NDArray[np.float32]
     seconds: dict[str, float]
-    error: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,10 +122,6 @@ class Work:
                 )
         seconds = {"read": read, "compute": time.perf_counter() - start - read}
         return Done(out, seconds)
-
-    def unread(self, tile: Tile, error: str) -> Done:
-        """What stands for a tile that cannot be read."""
-        return Done(np.full((*tile.shape, self._width), np.nan, np.float32), {}, error)
 
     @property
     def _width(self) -> int:
