@@ -3,9 +3,10 @@
 import io
 import logging
 import os
-import signal
 import sys
 import warnings
+
+from unmix.interrupt import ignore, listen
 
 
 def main() -> None:
@@ -17,6 +18,7 @@ def main() -> None:
     try:
         if "--debug" not in sys.argv:
             _hush()
+        listen()
         from unmix.cli import main as run
 
         run()
@@ -26,7 +28,7 @@ def main() -> None:
         print(
             "unmix: interrupted: nothing was written; run the same command again", file=sys.stderr
         )
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # from here on there is nothing to interrupt
+    ignore()  # from here on there is nothing to interrupt
     if code == 130:  # everything is cleaned up; threads still at work are not waited for
         sys.stderr.flush()
         os._exit(130)

@@ -133,3 +133,52 @@ def test_the_scene_is_never_written(scene, tmp_path):
     before = scene.with_suffix(".img").read_bytes()
     interrupt(tmp_path, 0.6, "run", scene, "-k3", "-o", "out")
     assert scene.with_suffix(".img").read_bytes() == before == mixture()[0].tobytes()
+
+
+HALF = """
+import os, signal
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+    for _ in range(1000):
+        pass
+except KeyboardInterrupt:  # as modules made with pybind11 do
+    raise ImportError("initialization failed")
+done = True
+"""
+IMPORTS = """
+import sys, time
+import unmix.cli
+from unmix.__main__ import main
+
+def work():
+    import half
+    sys.stdout.write(f"{half.done}")
+    sys.stdout.flush()
+    time.sleep(20)
+
+unmix.cli.main = work
+main()
+"""
+
+
+def test_within_an_import_it_waits(tmp_path):
+    (tmp_path / "half.py").write_text(HALF)
+    command = [sys.executable, "-c", IMPORTS]
+    started = time.monotonic()
+    answer = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, preexec_fn=heeded, timeout=60
+    )
+    assert (answer.returncode, answer.stdout, answer.stderr) == (130, "True", LINE)
+    assert time.monotonic() - started < 15
+
+
+@pytest.mark.parametrize("debug", [[], ["--debug"]])
+def test_what_fails_because_of_it_is_an_interrupt(cli, scene, monkeypatch, debug):
+    def strikes(*_, **__):
+        raise ImportError("initialization failed")
+
+    monkeypatch.setattr("unmix.pipeline.stages.fit", strikes)
+    monkeypatch.setattr("unmix.cli.is_interrupted", lambda: True)
+    answer = cli(*debug, "run", scene, "-k3", "-o", "new/out")
+    assert (answer.code, answer.out, answer.new) == (130, "", [])
+    assert answer.err.endswith(LINE)

@@ -17,6 +17,7 @@ import typer
 
 from unmix.checks import InputError
 from unmix.cli.execution import said
+from unmix.interrupt import is_interrupted
 
 __all__ = ["app", "main"]
 
@@ -71,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except Exception as error:  # the last resort: whatever goes wrong ends in one line
         if "--debug" in arguments:
             traceback.print_exc()
-        code = _explain(error)
+        code = 130 if is_interrupted() else _explain(error)
     except KeyboardInterrupt:
         code = 130  # which typer gives, too
     except SystemExit:  # typer's way when the reader of our output left

@@ -100,9 +100,7 @@ def trial(
     return Trial(better, alternatives, hidden)
 
 
-def _again(
-    Y: Array, noise: Array, lens: Lens, best: Fit, known: bool | NDArray[np.bool_]
-) -> Fit:
+def _again(Y: Array, noise: Array, lens: Lens, best: Fit, known: bool | NDArray[np.bool_]) -> Fit:
     """The fit of the scene made: the likelier of those from the answer and, if bent, from afar.
 
     Far from the truth the likelihood of a bent surface is flat, and a fit that starts at the
