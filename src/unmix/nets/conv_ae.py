@@ -8,12 +8,21 @@ from torch.nn import functional as F
 
 from unmix.nets.blocks import BatchNorm
 
-__all__ = ["DROPOUT", "MARGIN", "ConvAENet", "WithoutNeighbours", "as_images"]
+__all__ = [
+    "DROPOUT",
+    "MARGIN",
+    "SHARPNESS",
+    "SLOPE",
+    "ConvAENet",
+    "ConvEncoder",
+    "WithoutNeighbours",
+    "as_images",
+]
 
 MARGIN = 1  # pixels around an image that the encoder looks at
 DROPOUT = 0.2  # rate at which whole maps are left out
-_SLOPE = 0.02  # of LeakyReLU
-_SHARPNESS = 3.0  # abundances are softmax(3 v)
+SLOPE = 0.02  # of LeakyReLU
+SHARPNESS = 3.0  # abundances are softmax(3 v)
 _SPREAD = 0.3  # standard deviation of the initial weights
 
 
@@ -36,9 +45,9 @@ class ConvEncoder(nn.Module):
 
     def forward(self, x: Tensor, noise: torch.Generator | None = None) -> Tensor:
         """Spectra (image, band, row + 2, column + 2) to abundances (image, member, row, column)."""
-        v = self.norm(F.leaky_relu_(self.first(x), _SLOPE))
-        v = self.second_norm(F.leaky_relu_(self.second(_drop_maps(v, noise)), _SLOPE))
-        return torch.softmax(_SHARPNESS * _drop_maps(v, noise), dim=1)
+        v = self.norm(F.leaky_relu_(self.first(x), SLOPE))
+        v = self.second_norm(F.leaky_relu_(self.second(_drop_maps(v, noise)), SLOPE))
+        return torch.softmax(SHARPNESS * _drop_maps(v, noise), dim=1)
 
 
 class ConvAENet(nn.Module):

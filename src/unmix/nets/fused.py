@@ -15,11 +15,14 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from unmix.nets.blocks import SLOPE, AdditiveDecoder, ChannelAttention, ResidualBlock
+from unmix.nets.blocks import SLOPE, AdditiveDecoder, BatchNorm, ChannelAttention, ResidualBlock
+from unmix.nets.conv_ae import SHARPNESS, ConvEncoder
+from unmix.nets.conv_ae import SLOPE as CONV_SLOPE
 from unmix.nets.nae import PostNonlinearDecoder
 
-__all__ = ["ROWS", "fused"]
+__all__ = ["ROWS", "fused", "fused_image"]
 
 ROWS = 2048  # at a time: features of 128 units stay in the cache of a core
 
@@ -57,6 +60,59 @@ def fused(network: nn.Module, gain: float = 1.0) -> Layer:
         return x
 
     return run
+
+
+def fused_image(encoder: nn.Module, gain: float = 1.0) -> Layer | None:
+    """A convolutional encoder of images times `gain`, each window a sum of nine products.
+
+    A window's place has its own product with all pixels; shifted, the nine are added in a fixed
+    order, so that, unlike torch's convolution, a pixel's answer depends on its window alone.
+
+    Parameters
+    ----------
+    encoder : nn.Module
+        In evaluation mode.
+    gain : float
+
+    Returns
+    -------
+    callable or None
+        Images (row + 2, column + 2, band) to abundances (row, column, member); None of another
+        network and where products are not packed.
+
+    >>> encoder, x = ConvEncoder(n_bands=4, n_endmembers=3).eval(), torch.rand(6, 5, 4)
+    >>> with torch.inference_mode():
+    ...     run = fused_image(encoder) or (lambda x: encoder(x.permute(2, 0, 1)[None])[0])
+    ...     run(x).shape.numel()
+    36
+    """
+    if not (isinstance(encoder, ConvEncoder) and _packs(encoder.first.weight)):
+        return None
+    width, _, side, _ = encoder.first.weight.shape
+    places = encoder.first.weight.permute(2, 3, 0, 1).flatten(0, 2)  # (row, column, map) × band
+    first, second = _product(places * gain, None), _product(encoder.second.weight[..., 0, 0], None)
+    norms = [_affine(encoder.norm), _affine(encoder.second_norm)]
+
+    def run(x: Tensor) -> Tensor:
+        rows, columns = x.shape[0] - side + 1, x.shape[1] - side + 1
+        maps = first(x.flatten(0, 1)).view(*x.shape[:2], side, side, width)
+        v = maps[:rows, :columns, 0, 0].contiguous()
+        for i in range(1, side * side):
+            r, c = divmod(i, side)
+            v += maps[r : r + rows, c : c + columns, r, c]
+        v = norms[0](F.leaky_relu_(v.flatten(0, 1), CONV_SLOPE))
+        v = norms[1](F.leaky_relu_(second(v), CONV_SLOPE))
+        return torch.softmax(SHARPNESS * v, dim=1).view(rows, columns, -1)
+
+    return run
+
+
+def _affine(norm: BatchNorm) -> Layer:
+    """What a trained normalisation does to rows, in place."""
+    mean, var = norm.get_buffer("running_mean"), norm.get_buffer("running_var")
+    scale = norm.weight / torch.sqrt(var + norm.eps)
+    shift = norm.bias - mean * scale
+    return lambda x: x.mul_(scale).add_(shift)
 
 
 def _packs(weight: Tensor) -> bool:

@@ -12,12 +12,13 @@ from torch import nn
 
 from unmix.checks import InputError
 from unmix.nets.device import exact, fitting, in_halves, one_torch_thread
-from unmix.nets.fused import ROWS, fused
-from unmix.parallel import over_pixels
+from unmix.nets.fused import ROWS, fused, fused_image
+from unmix.parallel import over_items, over_pixels
 
 __all__ = ["NotFinite", "image_through", "keep_freed_memory", "through"]
 
 _MOST = 262_144  # rows at a time on a GPU; more gain nothing
+_STRIP = 16_384  # pixels of an image at a time on a thread of the CPU
 _LEAST = 64  # a GPU that does not hold so many is left alone
 _LARGE = 24 * 2**20  # bytes: below 32 MiB, above all that a few layers need
 
@@ -146,19 +147,32 @@ def image_through(
     >>> image_through(nn.Conv2d(1, 2, 3), X, 2, margin=1, most=8).shape
     (3, 4, 2)
     """
-    rows, columns, _ = X.shape
+    rows, columns, n_in = X.shape
     device = next(part.parameters()).device
     out = np.empty((rows, columns, width), np.float32)
+    plain = X.dtype == np.float32
+    run = fused_image(part, gain if plain else 1.0)
 
     def step(start: int, stop: int) -> None:
-        strip = _strip(X, start, stop, margin) * X.dtype.type(gain)
-        x = torch.from_numpy(strip.astype(np.float32, copy=False)).to(device)
-        out[start:stop] = part(x.permute(2, 0, 1)[None])[0].permute(1, 2, 0).cpu().numpy()
+        strip = _strip(X, start, stop, margin)
+        if run is None or not plain:  # float64 is divided before it is rounded
+            strip = (strip * X.dtype.type(gain)).astype(np.float32, copy=False)
+        x = torch.from_numpy(strip).to(device)
+        maps = part(x.permute(2, 0, 1)[None])[0].permute(1, 2, 0) if run is None else run(x)
+        out[start:stop] = maps.cpu().numpy()
 
-    fits = fitting(device, _bytes_a_row(part, X.shape[2]), most)
+    def on_this_thread(strip: tuple[int, int]) -> None:
+        with one_torch_thread(), torch.inference_mode():
+            step(*strip)
+
+    fits = min(most, _STRIP) if run else fitting(device, _bytes_a_row(part, n_in), most)
     batch = max(1, fits // (columns + 2 * margin))
-    with torch.inference_mode(), exact(device):
-        in_halves(step, rows, batch, device=device, what=f"rows of {columns} pixels")
+    if run:
+        keep_freed_memory()
+        over_items(on_this_thread, [(i, min(i + batch, rows)) for i in range(0, rows, batch)])
+    else:
+        with torch.inference_mode(), exact(device):
+            in_halves(step, rows, batch, device=device, what=f"rows of {columns} pixels")
     return out
 
 
