@@ -42,8 +42,9 @@ class Descent:
     pieces : int
         How many a batch is cut into.
 
+    >>> _ = torch.manual_seed(0)
     >>> line = nn.Linear(2, 1)
-    >>> flats = [Flat(line.parameters(), 0.1, torch.float32, [])]
+    >>> flats = [Flat(line.parameters(), 0.001, torch.float32, [])]
     >>> def objective(network, x):
     ...     loss = network(x).square().mean()
     ...     return loss, loss.detach()[None]
