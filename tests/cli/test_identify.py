@@ -50,6 +50,15 @@ def test_a_table_and_a_verdict_for_each(works, spectra):
     assert "Library" in said or "library" in said
 
 
+def test_where_it_absorbs_and_why(works, tmp_path):
+    library = shipped_library()
+    green = library.names.index("Chlorite SMR-13.b 60-104um")
+    one = Endmembers(library.spectra[[green]], library.wavelength, ("green",))
+    said = " ".join(works("identify", write_csv(one, tmp_path / "green.csv")).out.split())
+    assert " nm: (Fe, Al)-OH; 23" in said
+    assert "((" not in said and "))" not in said
+
+
 def test_json_is_all_there_is_on_stdout(works, spectra):
     answer = works("identify", spectra, "--json", "--candidates", "2").json
     assert [m["match"] for m in answer["endmembers"]] == KINDS
@@ -112,13 +121,17 @@ def test_the_report_shows_it_and_can_be_made_again(works, ground, tmp_path):
     assert "What the endmembers are" not in page.read_text()
     row = {
         "verdict": "<script>bad</script>", "candidates": [{"name": None}, 7], "reference": "no",
-        "absorptions": [{"centre": "far"}, {"centre": 2200.0}],
+        "absorptions": [
+            {"centre": "far"}, {"centre": 2200.0, "name": "clay"},
+            {"centre": 2252.4, "cause": "(Fe, Al)-OH"},
+        ],
     }  # fmt: skip
     about["identification"] = [row, row, {}]
     (tmp_path / "out" / "manifest.json").write_text(json.dumps(about))
     works("report", "out")
     text = page.read_text()
     assert "<script>bad" not in text and "What the endmembers are" in text
+    assert "Absorbs at 2200 nm: clay; 2252 nm: (Fe, Al)-OH." in text
 
 
 def test_what_cannot_be_identified_is_one_line(refuses, spectra, tmp_path, library, ground):

@@ -75,6 +75,8 @@ def _show(found: Sequence[Identification], library: Endmembers) -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from unmix.identify.answer import absorption_at
+
     table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column("endmember", overflow="fold")
     table.add_column("candidate", overflow="fold")
@@ -95,6 +97,6 @@ def _show(found: Sequence[Identification], library: Endmembers) -> None:
         what = f" is {one.match}" if one.match not in ("", one.endmember) else ""
         console.print(f"[bold]{escape(one.endmember)}[/bold]{escape(f'{what}: {one.verdict}')}")
         if one.absorptions:
-            marks = ", ".join(f"{a.centre:.0f} nm ({a.cause})" for a in one.absorptions)
+            marks = "; ".join(absorption_at(a.centre, a.cause) for a in one.absorptions)
             console.print(f"  absorbs at {escape(marks)}", style="dim")
     console.print(f"library: {escape(library.source)}", style="dim")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Absorption", "Candidate", "Identification"]
+__all__ = ["Absorption", "Candidate", "Identification", "absorption_at"]
 
 Array = NDArray[np.floating]
 
@@ -62,6 +62,15 @@ class Absorption:
     centre: float
     depth: float
     cause: str
+
+
+def absorption_at(centre: float, cause: str) -> str:
+    """Where it absorbs [nm] and why, in words; causes have commas and brackets of their own.
+
+    >>> absorption_at(2251.7, "(Fe, Al)-OH")
+    '2252 nm: (Fe, Al)-OH'
+    """
+    return f"{centre:.0f} nm: {cause}"
 
 
 @dataclass(frozen=True, eq=False)

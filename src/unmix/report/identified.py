@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from unmix.identify.answer import absorption_at
 from unmix.plot import identified_spectra, member_colour
 from unmix.plot.identified import records
 from unmix.report.images import svg
@@ -51,15 +52,9 @@ def _candidates(values: Any) -> list[dict[str, Any]]:
 
 
 def _absorptions(values: Any) -> list[str]:
-    """Where it absorbs and why: "2207 nm (Al-OH)"."""
+    """Where it absorbs and why: "2207 nm: Al-OH"."""
     return [
-        f"{a['centre']:.0f} nm ({_cause(a)})"
+        absorption_at(a["centre"], str(a.get("cause") or a.get("name")))
         for a in _dicts(values)
         if _number(a.get("centre")) is not None
     ]
-
-
-def _cause(absorption: dict[str, Any]) -> str:
-    """Without brackets of its own."""
-    cause = str(absorption.get("cause") or absorption.get("name"))
-    return cause.replace("(", "").replace(")", "")
