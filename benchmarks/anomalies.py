@@ -75,8 +75,8 @@ def measure(place: Path, way: str, method: str) -> dict[str, Any]:
     seen = np.isfinite(result.abundances.values[..., 0]) & np.isfinite(truth[..., 0])
     timings = result.provenance["timings"]
     return {
-        "run_s": round(sum(timings.values()), 1), "features_s": round(timings["features"], 1),
-        "save_s": round(seconds, 1), **polygons(out, truth, seen),
+        "run_s": round(sum(timings.values()), 1), "save_s": round(seconds, 1),
+        **polygons(out, truth, seen),
         **classes(out, truth, seen, result.endmembers.names),
         "centre_3nm": centres(out, truth, spectra, result, seen),
     }  # fmt: skip
