@@ -115,8 +115,7 @@ def _identify(
     n_candidates: int,
 ) -> list[Identification]:
     """Endmembers that have values in the same bands; `entries` (entry, band) on all bands."""
-    assert endmembers.wavelength is not None
-    order, x = sorted_bands(endmembers.wavelength, good)
+    order, x = sorted_bands(np.asarray(endmembers.wavelength, np.float64), good)
     names = [endmembers.names[i] for i in rows]
     if len(order) < FEWEST_BANDS:
         few = f"{len(order)} bands in common with the library are too few to compare"

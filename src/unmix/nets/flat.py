@@ -50,10 +50,10 @@ class Flat:
         sizes = [-(-p.numel() // _ALIGN) * _ALIGN for p in self.parameters]
         master = torch.zeros(sum(sizes), device=self.parameters[0].device)
         self.vector = nn.Parameter(master)
-        self.vector.grad = torch.zeros_like(master)
+        self.gradient = self.vector.grad = torch.zeros_like(master)
         self.group = {"params": [self.vector], "lr": lr}
         self.weights = master if dtype == torch.float32 else master.to(dtype)
-        self.gradients = self.vector.grad if dtype == torch.float32 else master.to(dtype)
+        self.gathered = self.gradient if dtype == torch.float32 else master.to(dtype)
         self.sizes = sizes
         for p, view in zip(self.parameters, self._views(master), strict=True):
             view.copy_(p.data)
@@ -87,10 +87,9 @@ class Flat:
         for p, padding in zip(self.parameters, self.padding, strict=True):
             gradient = torch.zeros_like(p) if p.grad is None else p.grad
             pieces += gradient.reshape(-1), padding
-        torch.cat(pieces, out=self.gradients)
-        if self.gradients is not self.vector.grad:
-            assert self.vector.grad is not None
-            self.vector.grad.copy_(self.gradients)
+        torch.cat(pieces, out=self.gathered)
+        if self.gathered is not self.gradient:
+            self.gradient.copy_(self.gathered)
 
     def after_step(self) -> None:
         """Project the non-negative weights; give the network its copy of the new weights."""

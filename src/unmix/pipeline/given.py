@@ -58,14 +58,13 @@ def with_regions(ready: Ready, regions: Sequence[Region]) -> Ready:
         raise InputError(
             f"roi: {double[0]!r:.60} is the name of a region and of an endmember; rename one"
         )
-    spread = np.zeros((len(ready.given), found.spectra.shape[1]))
-    assert found.spread is not None
+    assert found.spread is not None  # regions always have one
     both = replace(
         found,
         spectra=np.vstack([ready.given.spectra, found.spectra]),
         names=(*ready.given.names, *found.names),
         source=f"{ready.given.source}; {found.source}",
-        spread=np.vstack([spread, found.spread]),
+        spread=np.vstack([np.zeros(ready.given.spectra.shape), found.spread]),
     )
     return replace(ready, given=both, E=np.vstack([ready.E, E]), regions=about)
 
@@ -130,18 +129,24 @@ def names_with(given: tuple[str, ...], n: int) -> tuple[str, ...]:
 
 
 def as_given(
-    ready: Ready, spectra: NDArray[np.floating], spread: NDArray[np.floating] | None
+    given: Endmembers,
+    kept: NDArray[np.intp],
+    spectra: NDArray[np.floating],
+    spread: NDArray[np.floating] | None,
 ) -> tuple[NDArray[np.floating], NDArray[np.floating] | None]:
     """Spectra (member, kept band) with the given ones to the last digit, and the spread of both.
 
     Of a region the spread is that of its pixels; a member from elsewhere has none.
+
+    >>> one = Endmembers(np.array([[0.25, 0.5, 0.75]]))
+    >>> as_given(one, np.array([0, 2]), np.array([[0.26, 0.74], [0.1, 0.9]]), None)[0].tolist()
+    [[0.25, 0.75], [0.1, 0.9]]
     """
-    assert ready.given is not None
-    kept, n = ready.preparation.kept, len(ready.given)
+    n = len(given)
     shown = np.array(spectra, np.float64)
-    shown[:n] = ready.given.spectra[:, kept]
-    if ready.given.spread is None and n == len(shown):
+    shown[:n] = given.spectra[:, kept]
+    if given.spread is None and n == len(shown):
         return shown, None
     wide = np.zeros_like(shown) if spread is None else np.array(spread, np.float64)
-    wide[:n] = 0 if ready.given.spread is None else ready.given.spread[:, kept]
+    wide[:n] = 0 if given.spread is None else given.spread[:, kept]
     return shown, wide

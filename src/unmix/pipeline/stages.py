@@ -294,7 +294,8 @@ def members_of(
         names = names_with(ready.given.names, len(spectra))
         n = len(ready.E)
         if np.allclose(spectra[:n], ready.E, rtol=1e-6):  # solved with: shown as they were given
-            spectra, spread = as_given(ready, np.asarray(spectra), spread)
+            kept = ready.preparation.kept
+            spectra, spread = as_given(ready.given, kept, np.asarray(spectra), spread)
             source = ready.given.source if n == len(spectra) else f"{ready.given.source}, {source}"
         else:
             source = f"{ready.given.source}, then {source}"
