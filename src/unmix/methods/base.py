@@ -14,9 +14,19 @@ from unmix.checks import InputError, check_endmembers, check_n_endmembers, check
 from unmix.extract.complete import completed
 from unmix.scaling import SCALES
 
-__all__ = ["Unmixer"]
+__all__ = ["Image", "Unmixer", "image_of"]
 
 Pixels = NDArray[np.floating]
+Image = tuple[int, int] | None  # (rows, columns); None: pixels without neighbours
+
+
+def image_of(X: ArrayLike) -> Image:
+    """Rows and columns of an image (row, column, band); any other shape has no neighbours.
+
+    >>> image_of(np.ones((3, 5, 7))), image_of(np.ones((15, 7)))
+    ((3, 5), None)
+    """
+    return X.shape[:2] if isinstance(X, np.ndarray) and X.ndim == 3 else None
 
 
 class Unmixer(TransformerMixin, BaseEstimator):
@@ -49,6 +59,14 @@ class Unmixer(TransformerMixin, BaseEstimator):
             ensure_min_samples=2 if reset else 1,
             ensure_min_features=2 if reset else 1,
         )
+
+    def _check_abundances(self, A: ArrayLike) -> NDArray[Any]:
+        """A (..., member) of a fitted method."""
+        check_is_fitted(self)
+        a = np.asarray(A)
+        if a.ndim < 1 or a.shape[-1] != len(self.endmembers_):
+            raise InputError(f"A: got shape {a.shape}; give (..., {len(self.endmembers_)})")
+        return a
 
     @staticmethod
     def _like(A: Pixels, X: ArrayLike) -> Pixels:
@@ -110,10 +128,7 @@ class Unmixer(TransformerMixin, BaseEstimator):
 
     def inverse_transform(self, A: ArrayLike) -> Pixels:
         """Spectra A E (..., band) of abundances (..., member), at brightness 1."""
-        check_is_fitted(self)
-        a = np.asarray(A)
-        if a.ndim < 1 or a.shape[-1] != len(self.endmembers_):
-            raise InputError(f"A: got shape {a.shape}; give (..., {len(self.endmembers_)})")
+        a = self._check_abundances(A)
         return a @ self.endmembers_.astype(a.dtype if a.dtype.kind == "f" else float)
 
     def __sklearn_tags__(self) -> Any:

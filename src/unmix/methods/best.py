@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from unmix.checks import InputError
 from unmix.denoise import Smoother, Whitening, halo_of, smoother
-from unmix.methods.base import Unmixer
+from unmix.methods.base import Image, Unmixer, image_of
 from unmix.methods.typical import SMOOTHER, Typical, typical
 from unmix.posterior.again import explain_again, moved
 from unmix.posterior.doubt import by_parameters
@@ -63,7 +63,7 @@ class Best(Unmixer):
         n, E = self._check_configuration(pixels)
         if not np.abs(pixels).max() > 0:
             raise InputError("X: every value is zero; there is nothing to unmix")
-        image = _image(X)
+        image = image_of(X)
         self.unit_ = _unit(pixels)
         pixels, E = pixels / pixels.dtype.type(self.unit_), None if E is None else E / self.unit_
         with np.errstate(all="ignore"):
@@ -128,7 +128,7 @@ class Best(Unmixer):
         lens: Lens,
         view: View,
         tried: Trial,
-        image: tuple[int, int] | None,
+        image: Image,
         E: Pixels | None,
     ) -> None:
         """Everything `transform` needs, as arrays a model file can hold."""
@@ -180,7 +180,7 @@ class Best(Unmixer):
     def _surface(self) -> Surface:
         return surface_of(str(self.surface_), len(self.endmembers_), self.theta_)
 
-    def _posterior(self, pixels: Pixels, image: tuple[int, int] | None) -> tuple[Array, Array]:
+    def _posterior(self, pixels: Pixels, image: Image) -> tuple[Array, Array]:
         """Mean and variance (pixel, member) of abundances."""
         lens, surface = self._lens, self._surface
         view = lens.view(pixels, image)
@@ -237,7 +237,7 @@ class Best(Unmixer):
         self._check_configuration(pixels)
         dtype = self.endmembers_.dtype
         pixels = pixels / pixels.dtype.type(self.unit_)
-        image, n, before = _image(X), len(self.endmembers_), self.endmembers_ / self.unit_
+        image, n, before = image_of(X), len(self.endmembers_), self.endmembers_ / self.unit_
         E, held = None if self.endmembers is None else before.copy(), self._held(n)
         if E is not None:
             E[held] = np.asarray(self.endmembers, float) / self.unit_
@@ -277,13 +277,13 @@ class Best(Unmixer):
         pixels = self._check_pixels(X, reset=False)
         if self.surface_ == TYPICAL:
             mean, variance = self._typical.abundances(
-                pixels / pixels.dtype.type(self.unit_), _image(X), self.scale, sure
+                pixels / pixels.dtype.type(self.unit_), image_of(X), self.scale, sure
             )
         else:
             try:
                 with np.errstate(all="ignore"):
                     mean, variance = self._posterior(
-                        pixels / pixels.dtype.type(self.unit_), _image(X)
+                        pixels / pixels.dtype.type(self.unit_), image_of(X)
                     )
             except FloatingPointError:
                 raise InputError(
@@ -374,8 +374,3 @@ def _unit(X: Pixels) -> float:
 def _directions(E: Array) -> Array:
     out: Array = E / np.maximum(np.linalg.norm(E, axis=-1, keepdims=True), 1e-12)
     return out
-
-
-def _image(X: ArrayLike) -> tuple[int, int] | None:
-    """Rows and columns of an image (row, column, band); any other shape has no neighbours."""
-    return X.shape[:2] if isinstance(X, np.ndarray) and X.ndim == 3 else None

@@ -270,12 +270,9 @@ class CResDAE(NetworkUnmixer, Best):
         In the pixels' unit; "paper" uses the whole decoder, with `scale` "l2" or "max" at the
         median brightness of the scene trained on.
         """
-        check_is_fitted(self)
+        a = self._check_abundances(A)
         if self.preset == "paper":
-            return super().inverse_transform(A)
-        a = np.asarray(A)
-        if a.ndim < 1 or a.shape[-1] != len(self.endmembers_):
-            raise InputError(f"A: got shape {a.shape}; give (..., {len(self.endmembers_)})")
+            return super().inverse_transform(a)
         spectra = self._inverse_best(a.reshape(-1, a.shape[-1]))
         dtype = a.dtype if a.dtype in (np.float32, np.float64) else np.float64
         return spectra.reshape(*a.shape[:-1], -1).astype(dtype, copy=False)

@@ -16,7 +16,7 @@ from sklearn import config_context
 from sklearn.utils.validation import check_is_fitted
 
 from unmix.checks import InputError
-from unmix.methods.base import Unmixer
+from unmix.methods.base import Image, Unmixer, image_of
 from unmix.methods.linear import VCAFCLS
 from unmix.scaling import levelled, normalise
 from unmix.solve import nnls
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["NetworkUnmixer", "Recipe", "check_weights", "check_whole"]
 
 Pixels = NDArray[np.floating]
-Image = tuple[int, int] | None  # (rows, columns); None: pixels without neighbours
 
 _CHUNK = 65_536  # pixels that are levelled at a time: their copy is not a second scene
 _SMALLEST = 0.01  # size of a member that no pixel needs, against the largest
@@ -111,7 +110,7 @@ class NetworkUnmixer(Unmixer):
         self.n_iter_ = 0
         scaled = scaled / self.unit_
         self._pretrain(pixels, scaled)
-        return self._train(scaled, _image(X), self._epochs(len(scaled)))
+        return self._train(scaled, image_of(X), self._epochs(len(scaled)))
 
     def finetune(self, X: ArrayLike, epochs: int | None = None) -> NetworkUnmixer:
         """Go on training from the learned weights, on pixels (..., band) of these or other scenes.
@@ -125,7 +124,7 @@ class NetworkUnmixer(Unmixer):
         pixels = self._check_pixels(X, reset=False)
         scaled = levelled(pixels, self.start_, self.scale)[0] / self.unit_
         return self._train(
-            scaled, _image(X), self._epochs(len(scaled)) if epochs is None else epochs
+            scaled, image_of(X), self._epochs(len(scaled)) if epochs is None else epochs
         )
 
     def transform(self, X: ArrayLike) -> Pixels:
@@ -136,7 +135,7 @@ class NetworkUnmixer(Unmixer):
         on_the_way = self.scale == "none" and not self.halo
         try:
             with config_context(assume_finite=on_the_way):  # else a pass of its own for NaN
-                A = self._abundances(self._check_pixels(X, reset=False), _image(X))
+                A = self._abundances(self._check_pixels(X, reset=False), image_of(X))
         except NotFinite:
             self._check_pixels(X, reset=False)  # says what is wrong
             raise
@@ -159,10 +158,7 @@ class NetworkUnmixer(Unmixer):
         In the pixels' unit; with `scale` "l2" or "max" at the median brightness of the scene
         trained on, with "shade" at brightness 1.
         """
-        check_is_fitted(self)
-        a = np.asarray(A)
-        if a.ndim < 1 or a.shape[-1] != len(self.endmembers_):
-            raise InputError(f"A: got shape {a.shape}; give (..., {len(self.endmembers_)})")
+        a = self._check_abundances(A)
         rows = a.reshape(-1, a.shape[-1])
         spectra = self._through(self.network_.decoder, rows, self.n_features_in_, 1.0)
         spectra *= self.unit_ * self.brightness_
@@ -278,11 +274,6 @@ class NetworkUnmixer(Unmixer):
         from unmix.nets.inference import through
 
         return through(part, values, width, gain=gain, check=check)
-
-
-def _image(X: ArrayLike) -> Image:
-    """Rows and columns of an image (row, column, band); any other shape has no neighbours."""
-    return X.shape[:2] if isinstance(X, np.ndarray) and X.ndim == 3 else None
 
 
 def check_whole(estimator: Unmixer, **lowest: int) -> None:

@@ -81,7 +81,7 @@ def trial(
     others = [best, *(c.fit for c in found.alike() if c.fit is not None)]
     first, *rest = (f.surface.endmembers(f.vertices) for f in others)
     alternatives = np.stack([first, *(E[align(E_est=E, E_true=first)] for E in rest)])
-    part, shape = _part(view, image)
+    part, shape = _part(image)
     try:
         made = _Maker(lens, View(*(values[part] for values in astuple(view))), best, shape, seed)
         seen, A = made.like_the_scene()
@@ -123,7 +123,7 @@ def _by_fit(found: Posterior, lens: Lens, by: Fit, noise: Array) -> Array:
     return by_parameters(found, lens.white, by.vertices, by.surface, noise, covariance)
 
 
-def _part(view: View, image: tuple[int, int] | None) -> tuple[slice, tuple[int, int] | None]:
+def _part(image: tuple[int, int] | None) -> tuple[slice, tuple[int, int] | None]:
     """The first rows of an image that are enough, or the first pixels of a list."""
     if image is None:
         return slice(0, _PIXELS), None
