@@ -107,6 +107,29 @@ def test_endmembers_given_keep_their_names(works, ground, spectra, tmp_path):
     assert [r["match"] for r in manifest(tmp_path / "out")["identification"]] == KINDS
 
 
+def names_and_record(folder):
+    head = (folder / "endmembers.csv").read_text().splitlines()[0]
+    return head.split(",")[1:], manifest(folder)["identification"]
+
+
+def test_a_model_has_names_and_what_is_applied_is_identified(works, ground, tmp_path):
+    works("train", ground, "-k3", "-o", "model", *PLAIN)
+    works("apply", "model", ground, "-o", "out")
+    names, record = names_and_record(tmp_path / "out")
+    assert sorted(names) == sorted(KINDS)
+    assert [r["match"] for r in record] == names
+    works("apply", "model", ground, "-o", "bare", "--no-identify")
+    assert names_and_record(tmp_path / "bare") == (names, [])
+
+
+def test_a_model_s_names_hold_whatever_the_scene_says(works, ground, tmp_path):
+    works("train", ground, "-k3", "-o", "model", *PLAIN, "--no-identify")
+    works("apply", "model", ground, "-o", "out")
+    names, record = names_and_record(tmp_path / "out")
+    assert names == ["endmember 1", "endmember 2", "endmember 3"]
+    assert sorted(r["match"] for r in record) == sorted(KINDS)
+
+
 @pytest.mark.usefixtures("pages")
 def test_the_report_shows_it_and_can_be_made_again(works, ground, tmp_path):
     works("run", ground, "-k3", "-o", "out", *PLAIN)

@@ -67,7 +67,7 @@ def test_another_scene_of_the_sensor(model):
     applied = apply_model(model, scene(1))
     assert warned(applied) == [] and applied.uncertainty is not None
     assert applied.provenance["method"]["finetuned"] is False
-    stages = {"prepare", "noise", "plan", "unmix"}
+    stages = {"prepare", "noise", "plan", "identify", "unmix"}
     assert applied.provenance["timings"].keys() == stages
     assert np.isnan(applied.abundances.values[2, 3]).all()
     assert (

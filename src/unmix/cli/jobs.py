@@ -245,8 +245,8 @@ def _trained(
 
     def unmix(scene: xr.DataArray, execution: Execution, tell: Any) -> Unmixing:
         result = apply_model(
-            model, scene, mask=mask, features=options["features"], progress=tell,
-            execution=execution,
+            model, scene, mask=mask, identify=options["identify"], features=options["features"],
+            progress=tell, execution=execution,
         )  # fmt: skip
         if options["cover"] is not None:
             result = with_rest(result, options["cover"])

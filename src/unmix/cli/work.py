@@ -176,6 +176,8 @@ def train(
     endmembers: Spectra = None,
     method: Method = None,
     scale: Scale = "auto",
+    identify: Identify = True,
+    library: Library = None,
     drop_bands: DropBands = None,
     water_windows: WaterWindows = None,
     smooth: Smooth = 0.0,
@@ -201,6 +203,7 @@ def train(
             endmembers=endmembers,
             method=method,
             scale=scale,
+            identify=library_option(identify, library),
             seed=seed,
             device=device,
             preparation=preparation_options(drop_bands, water_windows, smooth, reflectance_scale),
@@ -220,6 +223,8 @@ def apply(
         bool, typer.Option("--finetune", help="Fit the model to the scene first, from what it has.")
     ] = False,
     mask: Mask = None,
+    identify: Identify = True,
+    library: Library = None,
     features: Features = True,
     device: Annotated[
         str | None, typer.Option("--device", help="auto, cpu or cuda. [default: the model's]")
@@ -246,4 +251,8 @@ def apply(
         json=json, mask=mask, variable=variable, to_reflectance=to_reflectance,
         radiometry=radiometry, asset=asset,
     )  # fmt: skip
-    apply_to(model, scenes, {"finetune": finetune, "features": features, "device": device}, how)
+    options = {
+        "finetune": finetune, "identify": library_option(identify, library), "features": features,
+        "device": device,
+    }  # fmt: skip
+    apply_to(model, scenes, options, how)

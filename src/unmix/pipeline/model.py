@@ -16,9 +16,10 @@ from unmix.extract.reduce import sample_rows
 from unmix.geology.settings import with_settings
 from unmix.pipeline import assemble, decide
 from unmix.pipeline.checkpoint import FILES, check_free, load_model, model_info, save_model
+from unmix.pipeline.naming import library_of, named
 from unmix.pipeline.provenance import hash_files
 from unmix.pipeline.ready import Ready, as_scene, band_values, make_ready, prepared_with, readable
-from unmix.pipeline.stages import Progress, Stages, fit, solve
+from unmix.pipeline.stages import Progress, Stages, fit, members_of, solve
 from unmix.pipeline.tiled import begun
 from unmix.prepare import plan
 from unmix.tiles.execution import Execution
@@ -46,6 +47,7 @@ def train_model(
     endmembers: Endmembers | ArrayLike | str | Path | None = None,
     method: str | None = None,
     scale: str = "auto",
+    identify: bool | Endmembers | str | Path = True,
     seed: int = 0,
     device: str = "auto",
     preparation: Mapping[str, Any] | None = None,
@@ -56,8 +58,9 @@ def train_model(
     """Fit a method on a scene and write the model folder; how the training ended.
 
     Without endmembers and their number, those the data file carries are used (simulated scenes
-    have their `spectra_library`); if it carries none, K is estimated. The other parameters are
-    those of `unmix.run`.
+    have their `spectra_library`); if it carries none, K is estimated. Members that were not given
+    are named here, once, so that they are called the same in every scene the model is applied to.
+    The other parameters are those of `unmix.run`.
 
     Raises
     ------
@@ -68,20 +71,24 @@ def train_model(
     data = as_scene(scene)
     if endmembers is None and n_endmembers is None:
         endmembers = _carried_by(data)
-    stage = Stages(progress)
+    stage, library = Stages(progress), library_of(identify)
     with stage("prepare"):
         ready = make_ready(data, endmembers=endmembers, seed=seed, options=preparation)
-    estimator, _ = fit(
+    estimator, decisions = fit(
         ready, stage, n_endmembers=n_endmembers, method=method, scale=scale, seed=seed,
         device=device, parameters=parameters,
     )  # fmt: skip
+    members, n_given = members_of(ready, estimator, decisions, (), seed)
+    if library is not None:
+        with stage("identify"):
+            members, _ = named(members, library, n_given)
     angle = tried(estimator, ready.X[sample_rows(len(ready.X), _TRIED, seed)])
     prepared = ready.preparation
     save_model(
         estimator,
         out,
         wavelength=prepared.kept_wavelength,
-        names=ready.given.names if ready.given is not None else None,
+        names=members.names,
         scene={
             "source": str(data.attrs.get("source", "")),
             "n_bands": prepared.n_bands,
@@ -100,6 +107,7 @@ def apply_model(
     *,
     mask: ArrayLike | None = None,
     finetune: bool = False,
+    identify: bool | Endmembers | str | Path = True,
     features: bool = True,
     device: str | None = None,
     progress: Progress | None = None,
@@ -110,7 +118,8 @@ def apply_model(
     The scene must have the model's bands: centres within 1 nm where both have wavelengths, the
     same number of bands otherwise. With `finetune` the model is first fitted to the scene, from
     what it holds; its members keep their order and names, and the model file stays as it is.
-    `features` and `execution` as in `unmix.run`; `device` is the model's own if left out.
+    `identify` tells what they resemble in this scene, and renames none that the model has a name
+    for; it, `features` and `execution` as in `unmix.run`. `device` is the model's own if left out.
 
     Raises
     ------
@@ -121,7 +130,7 @@ def apply_model(
     card, estimator = model_info(model), load_model(model)
     _put(estimator, card["method"], device)
     data, execution = as_scene(scene), execution or Execution()
-    stage = Stages(progress)
+    stage, library = Stages(progress), library_of(identify)
     with stage("prepare"):
         ready = _ready_for(card, estimator.n_features_in_, data, mask, execution.bytes)
     about = {"model": hash_files([Path(model) / name for name in FILES]), "features": features}
@@ -135,7 +144,7 @@ def apply_model(
         estimator, decisions = before
     result = solve(
         ready, estimator, decisions, stage, seed=estimator.seed, names=tuple(card["names"] or ()),
-        features=features, execution=execution, shape=shape,
+        library=library, features=features, execution=execution, shape=shape,
     )  # fmt: skip
     result = with_settings(result, None, None, None)
     found = [*result.provenance["warnings"], *_farther(card, result, finetune)]
