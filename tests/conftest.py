@@ -112,3 +112,14 @@ def tiff_scene(tmp_path, cube) -> Path:
             )
             file.set_band_description(band, f"band {band} ({400 + 100 * band} Nanometers)")
     return path
+
+
+@pytest.fixture
+def one_torch_thread():
+    """Networks of a few units on one thread: several would wait for each other."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

@@ -11,13 +11,7 @@ from unmix.simulate.fields import smooth_abundances
 
 K, L, ROWS, COLUMNS = 3, 20, 26, 31
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
 @pytest.fixture(scope="module")

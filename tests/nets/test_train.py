@@ -8,13 +8,7 @@ from torch import nn
 from unmix.checks import InputError
 from unmix.nets.train import seeded, train
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
 def line(seed=0):

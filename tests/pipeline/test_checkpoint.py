@@ -33,13 +33,7 @@ QUICK = {
     "linear-ae": {"epochs": 2, "batch_size": 32, "n_spectra": 64, "device": "cpu"},
 }
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
 @pytest.fixture(scope="module")
