@@ -14,8 +14,8 @@ from unmix.prepare.bands import (
     runs,
     worse_detectors,
 )
-from unmix.prepare.draft import sample_pixels
 from unmix.prepare.preparation import Preparation
+from unmix.prepare.sample import sample_pixels
 
 ROWS, COLS, BANDS = 13, 17, 40
 
@@ -436,7 +436,7 @@ def test_spectra_go_there_and_back():
 
 
 def test_sample_of_a_large_scene_is_seeded_and_spread(monkeypatch):
-    monkeypatch.setattr("unmix.prepare.draft._SMALL", 1000)
+    monkeypatch.setattr("unmix.prepare.sample._SMALL", 1000)
     values = np.arange(400.0)[:, None, None] + np.zeros((400, 6, 3)) + 1
     scene = make_scene(values)
     first, again = (sample_pixels(scene, 200, 7) for _ in range(2))
@@ -453,7 +453,7 @@ def test_sample_of_a_large_scene_is_seeded_and_spread(monkeypatch):
 
 def test_rows_stored_together_are_read_once(monkeypatch):
     """A file that unpacks 100 rows for one is not asked 32 times."""
-    monkeypatch.setattr("unmix.prepare.draft._SMALL", 1000)
+    monkeypatch.setattr("unmix.prepare.sample._SMALL", 1000)
     values = np.arange(400.0)[:, None, None] + np.zeros((400, 6, 3)) + 1
     scene = make_scene(values)
     scene.encoding = {"preferred_chunks": {"y": 100}}
@@ -473,7 +473,7 @@ def test_rows_stored_together_are_read_once(monkeypatch):
 
 
 def test_data_in_a_corner_is_found(monkeypatch):
-    monkeypatch.setattr("unmix.prepare.draft._SMALL", 1000)
+    monkeypatch.setattr("unmix.prepare.sample._SMALL", 1000)
     values = np.full((900, 6, 3), np.nan)
     values[777, 3:5] = [[0.1, 0.2, 0.3], [0.3, 0.2, 0.4]]
     found = [np.isfinite(sample_pixels(make_scene(values), 50, s)).any(1).sum() for s in range(5)]

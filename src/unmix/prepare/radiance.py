@@ -198,7 +198,7 @@ def _from_sun(
 
 def _dark(scene: xr.DataArray, seed: int) -> NDArray[np.float64]:
     """Radiance of the darkest pixels in each band; 0 where a band has no data."""
-    from unmix.prepare.draft import sample_pixels
+    from unmix.prepare.sample import sample_pixels
 
     X = sample_pixels(scene, _SAMPLE, seed).astype(np.float64)
     X = X[np.isfinite(X).any(axis=1) & (X != 0).any(axis=1)]
