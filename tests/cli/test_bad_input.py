@@ -525,7 +525,13 @@ def test_apply_a_model_that_contradicts_itself(refuses, model, scene, key, value
     refuses("apply", model, scene, "-o", "out")
 
 
-@pytest.mark.parametrize("kept", [None, "x", [0], ["a"] * 24, [[1]] * 24, [-1] * 24, [99] * 24])
+@pytest.mark.parametrize(
+    "kept",
+    [
+        *(None, "x", [0], ["a"] * 24, [[1]] * 24, [-1] * 24, [99] * 24),
+        *([*range(23), last] for last in (-1, 99, 0, 22.5, float("inf"))),
+    ],
+)
 def test_apply_by_position_of_bands_that_are_not_there(works, refuses, write_envi, tmp_path, kept):
     plain = write_envi(tmp_path / "plain.img", mixture()[0])
     works("train", plain, "-k3", "-o", "model", "--method", "vca-fcls")

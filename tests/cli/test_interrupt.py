@@ -60,7 +60,7 @@ def stages():
     yield from ((run, f"unmix.output.{name}") for name in ("write_tiff", "write_csv", "_swap"))
     yield from ((run, f"unmix.output.{name}") for name in ("write_manifest", "os.rename"))
     yield from ((run, f"unmix.report.{name}") for name in ("render", "os.replace"))
-    yield from ((train, f"unmix.pipeline.model.{name}") for name in ("make_ready", "fit", "tried"))
+    yield from ((train, f"unmix.pipeline.train.{name}") for name in ("make_ready", "fit", "_tried"))
     yield from (
         (train, f"unmix.pipeline.checkpoint.{name}") for name in ("os.rename", "json.dumps")
     )

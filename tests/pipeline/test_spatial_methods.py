@@ -7,8 +7,9 @@ import xarray as xr
 from unmix.methods import METHODS
 from unmix.methods.linear import VCAFCLS
 from unmix.pipeline import run
-from unmix.pipeline.model import apply_model, train_model
+from unmix.pipeline.model import apply_model
 from unmix.pipeline.ready import filled, make_ready
+from unmix.pipeline.train import train_model
 from unmix.simulate import simulate
 from unmix.types import Endmembers
 

@@ -191,7 +191,7 @@ def train(
     overwrite: Overwrite = False,
 ) -> None:
     """Train a method on a scene and keep the model; endmembers may come with simulated data."""
-    from unmix.pipeline.model import train_model
+    from unmix.pipeline import train_model
 
     if out.exists() and not overwrite:
         raise InputError(f"out: {out} exists; add --overwrite or choose another name")

@@ -1,8 +1,7 @@
-"""Train once, apply to other scenes of the sensor: models that know their bands."""
+"""A trained model applied to other scenes of its sensor, whose bands it knows."""
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,18 +11,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from unmix.checks import InputError, check_option
-from unmix.extract.reduce import sample_rows
 from unmix.geology.settings import with_settings
 from unmix.pipeline import assemble, decide
-from unmix.pipeline.checkpoint import FILES, check_free, load_model, model_info, save_model
-from unmix.pipeline.naming import library_of, named
+from unmix.pipeline.checkpoint import FILES, load_model, model_info
+from unmix.pipeline.naming import library_of
 from unmix.pipeline.provenance import hash_files
-from unmix.pipeline.ready import Ready, as_scene, band_values, make_ready, prepared_with, readable
-from unmix.pipeline.stages import Progress, Stages, fit, members_of, solve
+from unmix.pipeline.ready import Ready, as_scene, band_values, prepared_with, readable
+from unmix.pipeline.stages import Progress, Stages, solve
 from unmix.pipeline.tiled import begun
 from unmix.prepare import plan
 from unmix.tiles.execution import Execution
-from unmix.tiles.residual import residuals
 from unmix.types import Endmembers, Unmixing
 
 if TYPE_CHECKING:
@@ -31,74 +28,11 @@ if TYPE_CHECKING:
 
     from unmix.methods.base import Unmixer
 
-__all__ = ["apply_model", "train_model", "tried"]
+__all__ = ["SAME_BAND", "apply_model"]
 
-_SAME_BAND = 1.0  # nm: band centres no farther apart are the same band
-_TRIED = 1000  # pixels on which a model must work before it is kept
+SAME_BAND = 1.0  # nm: band centres no farther apart are the same band
 _LEAST = 1e-3  # rad: angles below are as good as none
 _FARTHER = 2.0  # times as far from the model's mixtures: the scene is another kind of scene
-
-
-def train_model(
-    scene: xr.DataArray | str | Path,
-    out: str | Path,
-    *,
-    n_endmembers: int | None = None,
-    endmembers: Endmembers | ArrayLike | str | Path | None = None,
-    method: str | None = None,
-    scale: str = "auto",
-    identify: bool | Endmembers | str | Path = True,
-    seed: int = 0,
-    device: str = "auto",
-    preparation: Mapping[str, Any] | None = None,
-    parameters: Mapping[str, Any] | None = None,
-    progress: Progress | None = None,
-    overwrite: bool = False,
-) -> str:
-    """Fit a method on a scene and write the model folder; how the training ended.
-
-    Without endmembers and their number, those the data file carries are used (simulated scenes
-    have their `spectra_library`); if it carries none, K is estimated. Members that were not given
-    are named here, once, so that they are called the same in every scene the model is applied to.
-    The other parameters are those of `unmix.run`.
-
-    Raises
-    ------
-    InputError
-        As `unmix.run`; or `out` exists.
-    """
-    check_free(Path(out).expanduser().absolute(), overwrite)
-    data = as_scene(scene)
-    if endmembers is None and n_endmembers is None:
-        endmembers = _carried_by(data)
-    stage, library = Stages(progress), library_of(identify)
-    with stage("prepare"):
-        ready = make_ready(data, endmembers=endmembers, seed=seed, options=preparation)
-    estimator, decisions = fit(
-        ready, stage, n_endmembers=n_endmembers, method=method, scale=scale, seed=seed,
-        device=device, parameters=parameters,
-    )  # fmt: skip
-    members, n_given = members_of(ready, estimator, decisions, (), seed)
-    if library is not None:
-        with stage("identify"):
-            members, _ = named(members, library, n_given)
-    angle = tried(estimator, ready.X[sample_rows(len(ready.X), _TRIED, seed)])
-    prepared = ready.preparation
-    save_model(
-        estimator,
-        out,
-        wavelength=prepared.kept_wavelength,
-        names=members.names,
-        scene={
-            "source": str(data.attrs.get("source", "")),
-            "n_bands": prepared.n_bands,
-            "kept": prepared.kept.tolist(),
-            "smooth": prepared.smooth,
-            "angle_rad": angle,
-        },
-        overwrite=overwrite,
-    )
-    return getattr(estimator, "status_", "Fitted.")
 
 
 def apply_model(
@@ -212,26 +146,6 @@ def _farther(card: Mapping[str, Any], result: Unmixing, finetuned: bool) -> Iter
     )
 
 
-def tried(estimator: Unmixer, X: NDArray[np.floating]) -> float:
-    """Median angle [rad] of some pixels from the model's mixtures; a model must work on them."""
-    A = estimator.transform(X)
-    if not (np.isfinite(A).all() and np.isfinite(estimator.inverse_transform(A)).all()):
-        raise FloatingPointError("the training diverged; lower the learning rates set for it")
-    return float(np.median(residuals(estimator, X, A, "shade")[:, 1]))
-
-
-def _carried_by(scene: xr.DataArray) -> Endmembers | None:
-    """Endmembers in the scene's own .mat file."""
-    from unmix.io.library import read_endmembers
-
-    source = str(scene.attrs.get("source", ""))
-    if not source.lower().endswith(".mat"):
-        return None
-    with contextlib.suppress(InputError):
-        return read_endmembers(source)
-    return None
-
-
 def _ready_for(
     card: Mapping[str, Any],
     n_features: int,
@@ -278,7 +192,10 @@ def _bands_for(card: Mapping[str, Any], scene: xr.DataArray) -> NDArray[np.intp]
             f"model: made for scenes of {n_bands} bands, this one has {scene.sizes['band']}; "
             "wavelengths on both sides would allow matching"
         )
-    return _numbers(kept, "kept", 1).astype(np.intp)
+    bands = _numbers(kept, "kept", 1)
+    if not np.isin(bands, np.arange(n_bands)).all() or len(np.unique(bands)) < len(bands):
+        raise _damaged("kept")
+    return bands.astype(np.intp)
 
 
 def _numbers(value: Any, name: str, ndim: int) -> NDArray[np.float64]:
@@ -289,8 +206,12 @@ def _numbers(value: Any, name: str, ndim: int) -> NDArray[np.float64]:
     except (TypeError, ValueError):
         good = False
     if not good:
-        raise InputError(f"model: its {name!r} is damaged; train it again")
+        raise _damaged(name)
     return numbers
+
+
+def _damaged(name: str) -> InputError:
+    return InputError(f"model: its {name!r} is damaged; train it again")
 
 
 def _by_wavelength(model: NDArray[np.float64], scene: NDArray[np.float64]) -> NDArray[np.intp]:
@@ -298,7 +219,7 @@ def _by_wavelength(model: NDArray[np.float64], scene: NDArray[np.float64]) -> ND
     found = np.empty(len(model), np.intp)
     first = 0
     for i, wavelength in enumerate(model):  # bands keep their order, so repeats are told apart
-        near = np.flatnonzero(np.abs(scene[first:] - wavelength) <= _SAME_BAND)
+        near = np.flatnonzero(np.abs(scene[first:] - wavelength) <= SAME_BAND)
         if not len(near):
             nearest = scene[np.nanargmin(np.abs(scene - wavelength))]
             raise InputError(

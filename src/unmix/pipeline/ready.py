@@ -31,12 +31,16 @@ __all__ = [
     "Ready",
     "as_scene",
     "band_values",
+    "gaps_of",
     "make_ready",
     "on_bands_of",
     "prepared_with",
+    "readable",
+    "with_given",
 ]
 
 Pixels = NDArray[np.floating]
+Known = Endmembers | ArrayLike | str | Path | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,23 +127,16 @@ def make_ready(
     """
     stored = as_scene(scene)
     data = readable(stored)
-    # first for their gaps alone: a file's unit may be told only by the prepared pixels
-    given = None if endmembers is None else on_bands_of(data, endmembers, scale=1.0)
+    excluded = gaps_of(data, endmembers)
     regions = regions_of(data, roi, roi_field)
     outside = None
     if leave_out is not None:
         outside = left_out_of(data, mask, leave_out)
         mask = outside.mask
-    preparation = plan(data, mask=mask, seed=seed, excluded=_gaps(given), **dict(options or {}))
+    preparation = plan(data, mask=mask, seed=seed, excluded=excluded, **dict(options or {}))
     ready = prepared_with(data, preparation, seed=seed, memory=memory)
     ready = replace(ready, scene=stored, left_out=outside)
-    if endmembers is None:
-        return with_regions(ready, regions)
-    guess = not data.attrs.get("scale_declared")
-    like = (preparation.divisor, float(np.percentile(np.abs(ready.X), 99))) if guess else None
-    given = on_bands_of(data, endmembers, like=like)
-    ready = replace(ready, given=given, E=preparation.apply_spectra(given.spectra))
-    return with_regions(ready, regions)
+    return with_regions(with_given(ready, data, endmembers), regions)
 
 
 def readable(scene: xr.DataArray) -> xr.DataArray:
@@ -219,9 +216,24 @@ def band_values(scene: xr.DataArray, name: str) -> NDArray[np.float64] | None:
     return np.asarray(scene[name].values, np.float64) if name in scene.coords else None
 
 
-def _gaps(given: Endmembers | None) -> dict[int, str]:
-    """Bands in which a given endmember has no value."""
-    if given is None:
+def gaps_of(scene: xr.DataArray, endmembers: Known) -> dict[int, str]:
+    """Bands in which a known endmember has no value, with the reason to leave them out.
+
+    Looked at before the scene is prepared, in no unit: a file's may be told only by the pixels.
+    """
+    if endmembers is None:
         return {}
-    gaps = np.flatnonzero(~np.isfinite(given.spectra).all(axis=0))
+    known = on_bands_of(scene, endmembers, scale=1.0)
+    gaps = np.flatnonzero(~np.isfinite(known.spectra).all(axis=0))
     return dict.fromkeys(gaps.tolist(), "not covered by the endmembers")
+
+
+def with_given(ready: Ready, scene: xr.DataArray, endmembers: Known) -> Ready:
+    """A prepared scene with the known endmembers, a file's in the unit of the pixels."""
+    if endmembers is None:
+        return ready
+    prepared, like = ready.preparation, None
+    if not scene.attrs.get("scale_declared"):
+        like = prepared.divisor, float(np.percentile(np.abs(ready.X), 99))
+    given = on_bands_of(scene, endmembers, like=like)
+    return replace(ready, given=given, E=prepared.apply_spectra(given.spectra))

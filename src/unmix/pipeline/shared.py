@@ -11,12 +11,20 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from unmix.checks import InputError
-from unmix.extract.reduce import sample_rows
-from unmix.pipeline.checkpoint import check_free, save_model
-from unmix.pipeline.model import tried
-from unmix.pipeline.naming import library_of, named
-from unmix.pipeline.ready import Ready, as_scene, band_values, on_bands_of, prepared_with, readable
-from unmix.pipeline.stages import Progress, Stages, fit, members_of
+from unmix.pipeline.checkpoint import check_free
+from unmix.pipeline.model import SAME_BAND
+from unmix.pipeline.naming import library_of
+from unmix.pipeline.ready import (
+    Ready,
+    as_scene,
+    band_values,
+    gaps_of,
+    prepared_with,
+    readable,
+    with_given,
+)
+from unmix.pipeline.stages import Progress, Stages
+from unmix.pipeline.train import train_on
 from unmix.prepare import plan
 from unmix.prepare.preparation import Preparation
 from unmix.tiles.sample import FIT_PIXELS, Sample
@@ -27,9 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["pooled", "train_shared"]
 
-_SAME_BAND = 1.0  # nm
 _LEAST = 64 * 64  # pixels of a scene: a block
-_TRIED = 1000  # pixels whose angle from the mixtures is remembered
 
 
 def train_shared(
@@ -65,31 +71,11 @@ def train_shared(
         ready = _ready(
             [readable(as_scene(s)) for s in scenes], endmembers, seed, preparation or {}, memory
         )
-    estimator, decisions = fit(
-        ready, stage, n_endmembers=n_endmembers, method=method, scale=scale, seed=seed,
-        device=device, parameters=parameters,
+    return train_on(
+        ready, out, stage, source=f"{len(scenes)} scenes", library=library, seed=seed,
+        overwrite=overwrite, n_endmembers=n_endmembers, method=method, scale=scale, device=device,
+        parameters=parameters,
     )  # fmt: skip
-    with stage("identify"):
-        members, n_given = members_of(ready, estimator, decisions, (), seed)
-        if library is not None:
-            members, _ = named(members, library, n_given)
-    prepared = ready.preparation
-    angle = tried(estimator, ready.X[sample_rows(len(ready.X), _TRIED, seed)])
-    save_model(
-        estimator,
-        out,
-        wavelength=prepared.kept_wavelength,
-        names=members.names,
-        scene={
-            "source": f"{len(scenes)} scenes",
-            "n_bands": prepared.n_bands,
-            "kept": prepared.kept.tolist(),
-            "smooth": prepared.smooth,
-            "angle_rad": angle,
-        },
-        overwrite=overwrite,
-    )
-    return str(getattr(estimator, "status_", "Fitted."))
 
 
 def pooled(samples: Sequence[Sample]) -> Sample:
@@ -116,11 +102,7 @@ def _ready(
 ) -> Ready:
     """The first scene, decided from blocks of all."""
     _check_bands(scenes)
-    excluded: dict[int, str] = {}
-    if endmembers is not None:
-        spectra = on_bands_of(scenes[0], endmembers, scale=1.0).spectra
-        lost = np.flatnonzero(~np.isfinite(spectra).all(axis=0)).tolist()
-        excluded = dict.fromkeys(lost, "not covered by the endmembers")
+    excluded = gaps_of(scenes[0], endmembers)
     plans = [plan(scene, seed=seed, excluded=excluded, **options) for scene in scenes]
     kept = plans[0].kept
     for prepared in plans[1:]:
@@ -133,12 +115,7 @@ def _ready(
         for scene, prepared in zip(scenes, plans, strict=True)
     ]
     ready = Ready(scenes[0], replace(plans[0], kept=kept), pooled(samples))
-    if endmembers is None:
-        return ready
-    guess = not scenes[0].attrs.get("scale_declared")
-    like = (plans[0].divisor, float(np.percentile(np.abs(ready.X), 99))) if guess else None
-    given = on_bands_of(scenes[0], endmembers, like=like)
-    return replace(ready, given=given, E=ready.preparation.apply_spectra(given.spectra))
+    return with_given(ready, scenes[0], endmembers)
 
 
 def _drawn(
@@ -176,7 +153,7 @@ def _check_bands(scenes: Sequence[xr.DataArray]) -> None:
         if (here is None) != (there is None) or (
             here is not None
             and there is not None
-            and not np.allclose(here, there, 0, _SAME_BAND, equal_nan=True)
+            and not np.allclose(here, there, 0, SAME_BAND, equal_nan=True)
         ):
             raise InputError(
                 f"shared: the wavelengths of {names[0]} are not those of {names[1]}; give scenes "
