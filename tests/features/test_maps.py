@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from unmix.checks import InputError
-from unmix.features import MAPPED, feature_maps, measure, signal_of
+from unmix.features import MAPPED, feature_maps, measure, signal, signal_of
 
 X = np.linspace(400.0, 2490.0, 211)
 
@@ -101,10 +101,43 @@ def test_a_shallow_feature_has_no_centre():
 def test_noise_hides_what_it_may_feign():
     pixels = cube().astype(np.float32)
     quiet = feature_maps(pixels, X, noise=np.full(len(X), 1e-4))
-    loud = feature_maps(pixels, X, noise=np.full(len(X), 0.2))
+    loud = feature_maps(pixels, X, noise=np.full(len(X), 0.04))
     assert np.isfinite(quiet.centre).mean() > 0.8
-    assert np.isfinite(loud.centre).mean() < 0.2
+    assert np.isfinite(loud.centre).mean() < 0.5
     assert np.array_equal(quiet.depth, loud.depth)
+    told = feature_maps(pixels, X, noise=np.full(len(X), 0.04), sure=0)
+    assert np.array_equal(told.centre, quiet.centre, equal_nan=True)
+
+
+def test_what_is_as_dark_as_the_noise_has_no_depth():
+    rng = np.random.default_rng(8)
+    pixels, sd = cube(20, 30), 2e-3
+    pixels[:, 20:] *= 1e-3  # water
+    noisy = (pixels + sd * rng.standard_normal(pixels.shape)).astype(np.float32)
+    bare = feature_maps(noisy, X)
+    assert np.nanmax(bare.depth[:, 20:]) > 1  # noise divided by noise
+    assert np.isfinite(bare.depth[:, 20:]).mean() > 0.3
+    maps = feature_maps(noisy, X, noise=np.full(len(X), sd))
+    assert np.isnan(maps.depth[:, 20:]).mean() > 0.9
+    assert np.isnan(maps.centre[np.isnan(maps.depth)]).all()
+    assert np.array_equal(maps.depth[:, :20], bare.depth[:, :20])
+
+
+def test_either_end_of_the_continuum_may_be_too_dark():
+    pixels = np.where(X < 1100, 0.02, 1e-5)[None].astype(np.float32)  # water with some glint
+    noise = np.full(len(X), 1e-3)
+    assert feature_maps(pixels, X, ["900"]).depth > -1
+    assert np.isnan(feature_maps(pixels, X, ["900"], noise=noise).depth).all()
+    assert np.isnan(feature_maps(pixels[:, ::-1].copy(), X, ["900"], noise=noise).depth).all()
+
+
+def test_noise_may_be_correlated():
+    pixels, sd = np.full((2, len(X)), 0.007, np.float32), np.full(len(X), 4e-3)
+    alone = feature_maps(pixels, X, ["900"], noise=sd)  # three bands and more at either end
+    diagonal = feature_maps(pixels, X, ["900"], noise=np.diag(sd))
+    alike = feature_maps(pixels, X, ["900"], noise=sd[:, None])  # the same in all bands
+    assert np.isfinite(alone.depth).all() and np.isfinite(diagonal.depth).all()
+    assert np.isnan(alike.depth).all()
 
 
 def test_centres_of_noisy_spectra_are_within_3_nm_where_deep():
@@ -138,6 +171,7 @@ def test_features_that_the_bands_do_not_cover_are_nan():
         (np.ones((2, 211), np.float32), X, {"features": []}, "none given"),
         (np.ones((2, 211), np.float32), X, {"least_depth": 2}, "least_depth"),
         (np.ones((2, 211), np.float32), X, {"good": [True]}, "good"),
+        (np.ones((2, 211), np.float32), X, {"noise": [0.1, 0.2]}, "noise: got shape"),
     ],
 )
 def test_bad_input_is_one_line(pixels, wavelength, keywords, words):
@@ -154,6 +188,17 @@ def smooth_scene(rows=30, columns=37, seed=2):
     A = np.exp(2 * np.sin(phase + np.arange(4) * 1.7))
     clean = A / A.sum(axis=-1, keepdims=True) @ E
     return clean, clean + 0.03 * rng.standard_normal(clean.shape)
+
+
+def test_the_noise_that_projection_leaves_is_known():
+    clean, noisy = smooth_scene(40, 50)
+    pixels = noisy.reshape(-1, len(X)).astype(np.float32)
+    found = signal(pixels)
+    left = found.apply(pixels) - clean.reshape(pixels.shape)
+    sd = np.linalg.norm(found.noise, axis=1)
+    assert np.median(sd) == pytest.approx(np.median(left.std(axis=0)), rel=0.15)
+    assert np.median(sd) < 0.3 * 0.03
+    assert signal(pixels[:20]).noise is None
 
 
 def test_what_is_signal_has_less_noise_and_an_image_less_still():

@@ -41,6 +41,8 @@ class Plan:
     weights : ndarray, shape (node, tap)
     noise : ndarray, shape (node,)
         Standard deviation of the smoothed noise, in the unit of the pixels.
+    end_noise : ndarray, shape (feature, 2)
+        The same of the continuum's ends.
     """
 
     bands: NDArray[np.uintp]
@@ -52,20 +54,24 @@ class Plan:
     tap: NDArray[np.intp]
     weights: NDArray[np.float32]
     noise: NDArray[np.float32]
+    end_noise: NDArray[np.float32]
 
 
 def make_plan(
     samplings: list[Sampling], wavelength: NDArray[np.floating], noise: NDArray[np.floating] | None
 ) -> Plan:
-    """Arrays for the kernel; `noise` (band,) is the standard deviation in the pixels' unit."""
+    """Arrays for the kernel; `noise` (band, component) times its transpose is the covariance."""
     every = np.unique(np.concatenate([s.bands for s in samplings]))
     bands = every[np.argsort(wavelength[every], kind="stable")]
     place = np.empty(int(bands.max()) + 1, np.intp)
     place[bands] = np.arange(len(bands))
     ends, span, taps = [], [], list[tuple[int, int]]()
     nodes, line, sds, rows = list[float](), list[float](), list[float](), list[NDArray]()
+    end_sds = []
     for s in samplings:
         at = place[s.bands]
+        left = np.zeros((len(at), 1)) if noise is None else noise[s.bands]  # (used, component)
+        end_sds.append([np.linalg.norm(end @ left) for end in (s.left, s.right)])
         ends.append([v for end in (s.left, s.right) for v in _run_of(at, end)])
         first, last = max(s.inside[0] - 1, 0), min(s.inside[1] + 1, len(s.nodes))
         span.append((len(nodes), len(nodes) + last - first))
@@ -76,8 +82,7 @@ def make_plan(
             line.append(s.line[k])
             taps.append((start, count))
             rows.append(own)
-            sd = 0.0 if noise is None else np.sqrt(((s.smooth[k] * noise[s.bands]) ** 2).sum())
-            sds.append(sd)
+            sds.append(float(np.linalg.norm(s.smooth[k] @ left)))
     most = -(-max(map(len, rows)) // _TAPS) * _TAPS
     weights = np.zeros((len(rows), most), np.float32)
     for k, row in enumerate(rows):
@@ -86,6 +91,7 @@ def make_plan(
         bands.astype(np.uintp), np.asarray(wavelength, np.float64)[bands], np.array(ends, np.intp),
         np.array(span, np.intp), np.array(nodes), np.array(line, np.float32),
         np.array(taps, np.intp), weights, np.array(sds, np.float32),
+        np.array(end_sds, np.float32),
     )  # fmt: skip
 
 
@@ -191,8 +197,8 @@ def _vertex(D: Any, p: int, k: int, x: Any, a: int) -> tuple[float, float]:
 @njit(nogil=True, cache=True)
 def run(
     X: Any, nodata: float, bands: Any, x_bands: Any, ends: Any, span: Any, inside: Any, x: Any,
-    line: Any, tap: Any, weights: Any, noise: Any, least: float, sure: float, column: Any,
-    depth: Any, centre: Any, start: int, stop: int,
+    line: Any, tap: Any, weights: Any, noise: Any, least: float, sure: float, dark: Any,
+    column: Any, depth: Any, centre: Any, start: int, stop: int,
 ) -> int:  # fmt: skip
     """Depth and centre of pixels [start, stop); feature f goes into column[f]."""
     buffer = np.zeros((len(bands) + _TAPS, _BLOCK), np.float32)
@@ -221,7 +227,8 @@ def run(
                     _mend(buffer, p, x_bands)
             for p in range(size):
                 i = begin + p
-                if not (low[p] > 0 and high[p] > 0 and np.isfinite(total[p])):
+                lit = low[p] > dark[f, 0] and high[p] > dark[f, 1]
+                if not (lit and np.isfinite(total[p])):
                     depth[i, c], centre[i, c] = np.nan, np.nan
                     continue
                 k, height, place = int(best[p]), float(peak[p]), np.nan

@@ -30,6 +30,8 @@ __all__ = ["FeatureMaps", "feature_maps"]
 LEAST_DEPTH = 0.02
 SURE = 3.0
 """Standard deviations of the noise a depth must have before its centre is told."""
+LIT = 2.0
+"""Standard deviations of the noise that both ends of the continuum exceed if there is a depth."""
 _PROBE = 4096  # pixels looked at for bands that are empty throughout
 
 
@@ -42,7 +44,8 @@ class FeatureMaps:
     names : tuple of str
         The features, in the order of the last axis.
     depth : ndarray, float32, shape (..., feature)
-        Fraction of the continuum, negative where the spectrum bulges; NaN without data or bands.
+        Fraction of the continuum, negative where the spectrum bulges; NaN without data or bands,
+        and where an end of the continuum is as dark as the noise.
     centre : ndarray, float32, shape (..., feature)
         nm; NaN where the feature is too shallow to have one.
     """
@@ -61,6 +64,7 @@ def feature_maps(
     nodata: float | None = None,
     noise: ArrayLike | None = None,
     least_depth: float = LEAST_DEPTH,
+    sure: float = SURE,
     smooth: float | None = None,
 ) -> FeatureMaps:
     """Depth and centre of absorption features in every pixel.
@@ -81,11 +85,16 @@ def feature_maps(
         False where a band is bad.
     nodata : float, optional
         The value that stands for a missing one.
-    noise : array_like, shape (band,), optional
-        Standard deviation in the unit of X (`unmix.subspace.estimate_noise`): a centre is told
-        only where the depth is three times what noise leaves after smoothing.
+    noise : array_like, shape (band,) or (band, component), optional
+        Standard deviation in the unit of X (`unmix.subspace.estimate_noise`), or a matrix that
+        times its transpose is the covariance (`Signal.noise`). Where an end of the continuum is
+        no brighter than twice of it, as over water, there is no depth: it would be noise
+        divided by noise.
     least_depth : float
-        A centre is told only from this depth on.
+        A centre is told only from this depth on,
+    sure : float
+        and only where the depth is so many standard deviations of what noise leaves of the
+        smoothed spectrum.
     smooth : float, optional
         Standard deviation of the local fit in nm instead of each feature's own.
 
@@ -117,7 +126,9 @@ def feature_maps(
     found = np.empty((2, len(pixels), len(entries)), np.float32)
     found[:, :, [i for i in range(len(entries)) if i not in covered]] = np.nan
     known = [sampling for sampling in samplings if sampling is not None]
-    depth, centre = _measure(pixels, centres, known, nodata, noise, least_depth, covered, found)
+    depth, centre = _measure(
+        pixels, centres, known, nodata, noise, least_depth, sure, covered, found
+    )
     shape = (*values.shape[:-1], len(entries))
     return FeatureMaps(
         tuple(entry.name for entry in entries), depth.reshape(shape), centre.reshape(shape)
@@ -142,15 +153,25 @@ def _usable(pixels: NDArray, nodata: float | None) -> NDArray[np.bool_]:
     return np.asarray(some if some.any() else np.ones_like(some))
 
 
+def _factor(noise: ArrayLike, n: int) -> NDArray[np.float64]:
+    """Noise as a matrix (band, component) that times its transpose is the covariance."""
+    values = np.asarray(noise, np.float64)
+    if values.ndim == 2 and len(values) == n:
+        return values
+    if values.shape not in ((), (n,)):
+        raise InputError(f"noise: got shape {values.shape} for {n} bands; give one number each")
+    return np.diag(np.broadcast_to(values, n))
+
+
 def _measure(
     pixels: NDArray, centres: NDArray[np.float64], samplings: list, nodata: float | None,
-    noise: ArrayLike | None, least_depth: float, covered: list[int], found: NDArray[np.float32],
+    noise: ArrayLike | None, least_depth: float, sure: float, covered: list[int],
+    found: NDArray[np.float32],
 ) -> NDArray[np.float32]:  # fmt: skip
     """Depth and centre (2, pixel, feature) of the features that the bands cover, in `found`."""
     from unmix.features.kernel import make_plan, run
 
-    sigma = None if noise is None else np.broadcast_to(np.asarray(noise, float), centres.shape)
-    plan = make_plan(samplings, centres, sigma)
+    plan = make_plan(samplings, centres, None if noise is None else _factor(noise, len(centres)))
     starts = [max(s.inside[0] - 1, 0) for s in samplings]
     inside = np.array(
         [(s.inside[0] - a, s.inside[1] - a) for s, a in zip(samplings, starts, strict=True)],
@@ -161,8 +182,8 @@ def _measure(
     over_pixels(
         lambda a, b: run(
             pixels, missing, plan.bands, plan.wavelength, plan.ends, plan.span, inside, plan.nodes,
-            plan.line, plan.tap, plan.weights, plan.noise, least_depth, SURE, column,
-            found[0], found[1], a, b,
+            plan.line, plan.tap, plan.weights, plan.noise, least_depth, sure,
+            LIT * plan.end_noise, column, found[0], found[1], a, b,
         ),
         len(pixels),
     )  # fmt: skip

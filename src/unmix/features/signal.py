@@ -44,6 +44,16 @@ class Signal:
         """Pixels around a pixel of an image on which its values depend."""
         return halo_of() if self.patches else 0
 
+    @property
+    def noise(self) -> NDArray[np.float64] | None:
+        """Noise that the projection leaves, (band, component): times its transpose the covariance.
+
+        Patches leave less. None if the pixels were too few to tell.
+        """
+        if self.white is None:
+            return None
+        return self.white.axes * self.white.sigma[:, None]
+
     def apply(self, X: ArrayLike) -> NDArray[np.float32]:
         """Pixels (..., band) cleaned; of an image (row, column, band) as an image if `patches`.
 

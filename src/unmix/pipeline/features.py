@@ -65,7 +65,10 @@ class FeaturePlan:
         pixels = clean[inner][seen] if clean.ndim == 3 else clean
         good = np.ones(len(self.wavelength), bool)
         entries = [feature(name) for name in self.names]
-        return stacked(feature_maps(pixels, self.wavelength, entries, good=good))
+        found = feature_maps(
+            pixels, self.wavelength, entries, good=good, noise=self.signal.noise, sure=0.0
+        )  # patches leave less noise: how much less at a centre is not known
+        return stacked(found)
 
 
 def plan_features(ready: Ready, *, denoise: bool, seed: int) -> FeaturePlan | None:
