@@ -553,6 +553,12 @@ def test_apply_to_another_sensor(refuses, model, make, write_envi, tmp_path):
     assert "band 5, which the model needs" in line
 
 
+@pytest.mark.parametrize("command", [["run"], ["apply", "model"]])
+def test_a_format_there_is_not_is_told_before_any_work(refuses, command):
+    line = refuses(*command, "no-such-scene.hdr", "-o", "out", "--format", "png")
+    assert line.startswith("format: got 'png'")
+
+
 # --- evaluate, report ----------------------------------------------------------------------------
 
 

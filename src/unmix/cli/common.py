@@ -21,11 +21,30 @@ if TYPE_CHECKING:
     from unmix.pipeline import Progress
 
 Scene = Annotated[Path, typer.Argument(metavar="SCENE", help="ENVI, GeoTIFF or MATLAB scene.")]
+Scenes = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="SCENE...",
+        help="Files, folders, quoted patterns ('scenes/*.hdr'), STAC items or collections.",
+    ),
+]
+Asset = Annotated[
+    str | None, typer.Option("--asset", help="Which asset of a STAC item is the scene.")
+]
 Variable = Annotated[
     str | None, typer.Option("--variable", help="Which variable of a .mat file is the scene.")
 ]
 Out = Annotated[Path, typer.Option("-o", "--out", metavar="OUT", help="Folder to write.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a finished OUT.")]
+Format = Annotated[
+    str, typer.Option("--format", help="Large maps: cog (GeoTIFFs) or zarr (one group).")
+]
+Report = Annotated[
+    bool,
+    typer.Option(
+        "--report/--no-report", help="Draw figures and the page; unmix report does later."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output only.")]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of everything random.")]
 Parameters = Annotated[

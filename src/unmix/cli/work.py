@@ -10,12 +10,16 @@ import typer
 from unmix.checks import InputError
 from unmix.cli import app
 from unmix.cli.common import (
+    Asset,
     DropBands,
+    Format,
     Json,
     Out,
     Overwrite,
     Parameters,
     ReflectanceScale,
+    Report,
+    Scenes,
     Seed,
     Smooth,
     Variable,
@@ -24,26 +28,10 @@ from unmix.cli.common import (
     preparation_options,
     progress,
 )
-from unmix.cli.execution import (
-    Memory,
-    Resume,
-    Scheduler,
-    Strict,
-    TileRows,
-    Workers,
-)
+from unmix.cli.execution import Memory, Resume, Scheduler, Strict, TileRows, Workers
 from unmix.cli.finish import library_option
 from unmix.cli.geology import AnomalyArea, AnomalyThreshold, Features, Ternary
-from unmix.cli.jobs import (
-    Asset,
-    Format,
-    How,
-    Report,
-    Scenes,
-    Shared,
-    apply_to,
-    run_on,
-)
+from unmix.cli.jobs import How, apply_to, run_on
 from unmix.cli.radiometry import Radiometry, ToReflectance, open_reflectance
 
 Count = Annotated[
@@ -103,6 +91,12 @@ Method = Annotated[
 ]
 Scale = Annotated[str, typer.Option("--scale", help="Brightness: auto, none, l2, max, shade.")]
 Mask = Annotated[Path | None, typer.Option("--mask", help="Raster; not 0 leaves the pixel out.")]
+Shared = Annotated[
+    bool,
+    typer.Option(
+        "--shared", help="Train once on blocks of all scenes: the same members everywhere."
+    ),
+]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
 
 
