@@ -7,15 +7,16 @@ configure, safe inside Dask workers, and the answer does not depend on how pixel
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from typing import TypeVar
 
 from threadpoolctl import ThreadpoolController
 
-__all__ = ["n_threads", "one_blas_thread", "over_items", "over_pixels"]
+__all__ = ["beside", "n_threads", "one_blas_thread", "over_items", "over_pixels"]
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -88,3 +89,23 @@ def over_items(function: Callable[[Item], Answer], items: Sequence[Item]) -> lis
     if workers == 1 or len(items) < 2:
         return [function(item) for item in items]
     return list(_pool(workers).map(function, items))
+
+
+@contextmanager
+def beside(task: Callable[[], object]) -> Iterator[None]:
+    """Carry out `task` on a thread while the block runs; both are over at its end.
+
+    What fails in either is raised. Warnings are ignored meanwhile: their filters are one for all
+    threads, and libraries that set and restore them would do so across each other.
+
+    >>> done = []
+    >>> with beside(lambda: done.append(1)):
+    ...     pass
+    >>> done
+    [1]
+    """
+    with warnings.catch_warnings(), ThreadPoolExecutor(1, thread_name_prefix="unmix") as pool:
+        warnings.simplefilter("ignore")
+        over = pool.submit(task)
+        yield
+        over.result()

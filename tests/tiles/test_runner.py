@@ -44,7 +44,7 @@ class Work:
             values = self.scene[tile.rows, tile.cols].values
         except OSError as error:
             raise Unreadable(str(error)) from error
-        return Done(values.astype(np.float32), {"read": 0.5})
+        return Done({"abundances": values.astype(np.float32)}, {"read": 0.5})
 
 
 class Damaged:

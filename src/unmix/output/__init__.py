@@ -12,12 +12,14 @@ import os
 import secrets
 import shutil
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from unmix.checks import InputError
+from unmix.output.composites import write_ternary
 from unmix.output.features import read_features, write_features
 from unmix.output.land import read_land, write_land
 from unmix.output.layers import maps_layers
@@ -37,6 +39,7 @@ from unmix.output.tables import (
 )
 from unmix.output.uncertainty import read_uncertainty, write_uncertainty
 from unmix.output.zarr_maps import NAME, read_zarr, write_zarr
+from unmix.parallel import beside
 from unmix.tiles.lock import temporary_name
 from unmix.types import STATISTICS, Unmixing
 
@@ -46,6 +49,7 @@ if TYPE_CHECKING:
 __all__ = ["check_format", "check_out", "georeferencing", "is_result", "load", "save"]
 
 FORMATS = ("cog", "zarr")
+_LARGE = 2**20  # values of the residual from which on maps are written beside all else
 QUANTITIES = {"rmse": "rmse", "angle": "spectral angle [rad]", "scale": "scale"}
 
 
@@ -191,21 +195,22 @@ def _portable(result: Unmixing, format: str) -> Unmixing:
 
 
 def _write_all(result: Unmixing, folder: Path, report: bool) -> None:
+    large = result.residual.size >= _LARGE
+    maps = partial(_write_maps, result, folder)
+    if not large:
+        maps()
+    with beside(maps) if large else nullcontext():
+        about = _write_rest(result, folder, report)
+    write_manifest(result, folder / "manifest.json", about)
+
+
+def _write_rest(result: Unmixing, folder: Path, report: bool) -> dict[str, Any]:
+    """All but the large maps and the manifest; what that says of the map of materials."""
     from unmix.output.mineral_map import write_mineral_map
     from unmix.plot import overview, save_png
     from unmix.report import write_report
 
-    crs, transform = georeferencing(result.abundances)
-    if result.provenance.get("format") == "zarr":
-        write_zarr(result, folder / NAME)
-    else:
-        _write_maps(result, folder)
-    write_land(result, folder)
     about = write_mineral_map(result, folder)
-    if result.rgb is not None:
-        bands, view = ["red", "green", "blue", "alpha"], to_rgba(result.rgb)
-        transform = transform and coarser(transform, result.abundances.shape, view.shape[1:])
-        write_tiff(folder / "false_colour.tif", view, bands, crs, transform)
     write_lookup(result, folder / "glt.tif")
     write_csv(result.endmembers, folder / "endmembers.csv")
     write_spread(result.endmembers, folder / "endmembers_spread.csv")
@@ -213,21 +218,31 @@ def _write_all(result: Unmixing, folder: Path, report: bool) -> None:
     if report:
         save_png(overview(result), folder / "quicklook.png")
         write_report(result, folder / "report.html")
-    write_manifest(result, folder / "manifest.json", about)
+    return about
 
 
 def _write_maps(result: Unmixing, folder: Path) -> None:
-    """The large maps as GeoTIFFs."""
+    """The large maps, as GeoTIFFs or one Zarr group, and the pictures that are made of them."""
     names = result.endmembers.names
-    for name, maps, bands in (
-        ("abundances", result.abundances, names),
-        ("residual", result.residual, list(QUANTITIES.values())),
-    ):
-        write_tiff(folder / f"{name}.tif", maps_layers(maps), bands, *georeferencing(maps))
-    if result.uncertainty is not None:
-        write_uncertainty(result.uncertainty, names, folder / "uncertainty.tif")
-    if result.features is not None:
-        write_features(result.features, folder / "features.tif")
+    if result.provenance.get("format") == "zarr":
+        write_zarr(result, folder / NAME)
+    else:
+        for name, maps, bands in (
+            ("abundances", result.abundances, names),
+            ("residual", result.residual, list(QUANTITIES.values())),
+        ):
+            write_tiff(folder / f"{name}.tif", maps_layers(maps), bands, *georeferencing(maps))
+        if result.uncertainty is not None:
+            write_uncertainty(result.uncertainty, names, folder / "uncertainty.tif")
+        if result.features is not None:
+            write_features(result.features, folder / "features.tif")
+    write_land(result, folder)
+    write_ternary(result, folder / "ternary.tif")
+    if result.rgb is not None:
+        crs, transform = georeferencing(result.abundances)
+        bands, view = ["red", "green", "blue", "alpha"], to_rgba(result.rgb)
+        transform = transform and coarser(transform, result.abundances.shape, view.shape[1:])
+        write_tiff(folder / "false_colour.tif", view, bands, crs, transform)
 
 
 def _swap(new: Path, out: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a mineral map needs beside abundances: classes, anomalies, composites, features, styles."""
+"""What a mineral map needs beside abundances: classes, anomalies, styles."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 from unmix.geology.dominant import LEAST
 from unmix.output.anomalies import Anomalies, anomalies_of, write_anomalies
 from unmix.output.classes import classes_of, write_classes
-from unmix.output.composites import write_ternary
 from unmix.output.styled import write_styles
 from unmix.types import Unmixing
 
@@ -19,7 +18,6 @@ def write_mineral_map(result: Unmixing, folder: Path) -> dict[str, Any]:
     """Write the files, and give what the manifest says of them."""
     classes, anomalies = classes_of(result), anomalies_of(result)
     write_classes(result, classes, folder)
-    write_ternary(result, folder / "ternary.tif")
     write_anomalies(result, anomalies, folder / "anomalies.gpkg")
     write_styles(result, folder)
     seen = int((classes.code > 0).sum())

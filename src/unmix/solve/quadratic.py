@@ -30,7 +30,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solve_triangular
 
 __all__ = ["Quadratic", "factor"]
 
@@ -121,7 +120,7 @@ def factor(
         H = np.zeros((n_members, n_members))
     else:
         condition = float(singular[0] / singular[-1])
-        TR = T @ solve_triangular(R, np.eye(n_free))
+        TR = T @ np.linalg.solve(R, np.eye(n_free))  # R is triangular: this substitutes back
         W, H = TR @ Q[:n_bands].T, TR @ TR.T
         if V is not None:
             W = np.ascontiguousarray(W @ V)

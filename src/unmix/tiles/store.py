@@ -8,22 +8,20 @@ stay in files and are read from there.
 from __future__ import annotations
 
 import errno
+import math
 import secrets
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from unmix.checks import InputError
 from unmix.tiles.cut import Tile
-from unmix.tiles.work import Done, layers_of
+from unmix.tiles.work import Done, Maps
 
 __all__ = ["FolderStore", "MemoryStore"]
 
-Maps = dict[str, NDArray[np.float32]]
 Layers = dict[str, tuple[int, ...]]
 
 
@@ -31,7 +29,8 @@ class MemoryStore:
     """Maps of a scene in memory.
 
     >>> store = MemoryStore((2, 3), {"a": (1,)})
-    >>> store.put(Tile(slice(0, 2), slice(0, 3)), Done(np.zeros((2, 3, 1), np.float32), {}))
+    >>> maps = {"a": np.zeros((2, 3, 1), np.float32)}
+    >>> store.put(Tile(slice(0, 2), slice(0, 3)), Done(maps, {}))
     >>> store.maps()["a"].shape
     (2, 3, 1)
     """
@@ -46,7 +45,7 @@ class MemoryStore:
 
     def put(self, tile: Tile, done: Done) -> None:
         """Keep a tile."""
-        for name, values in layers_of(done.values, self.layers).items():
+        for name, values in done.maps.items():
             self._maps[name][tile] = values
 
     def maps(self, tiles: Sequence[Tile] = ()) -> Maps:
@@ -78,7 +77,8 @@ class FolderStore:
         beside = file.with_name(f".{file.name}-{secrets.token_hex(4)}")
         try:
             with beside.open("wb") as stream:
-                np.save(stream, done.values, allow_pickle=False)
+                flat = [done.maps[name].ravel() for name in self.layers]
+                np.save(stream, np.concatenate(flat), allow_pickle=False)
             beside.replace(file)
         except OSError as error:
             raise InputError(_failure(error, self.folder)) from error
@@ -98,10 +98,9 @@ class FolderStore:
             file = self.folder / f"{name}.npy"
             made[name] = np.lib.format.open_memmap(file, "w+", np.float32, (*self.shape, *shape))
         for tile in tiles:
-            values = self._open(tile)
-            for name, shape in self.layers.items():
-                part = np.full((*tile.shape, *shape), np.nan, np.float32)
-                made[name][tile] = part if values is None else layers_of(values, self.layers)[name]
+            found = self._open(tile) or {}
+            for name in self.layers:
+                made[name][tile] = found.get(name, np.nan)
         for maps in made.values():
             maps.flush()
         return {
@@ -109,14 +108,18 @@ class FolderStore:
             for name in made
         }
 
-    def _open(self, tile: Tile) -> NDArray[Any] | None:
-        width = sum(int(np.prod(shape)) for shape in self.layers.values())
+    def _open(self, tile: Tile) -> Maps | None:
+        """Maps of a tile, one after the other in its file; None where that is not as it should."""
+        shapes = {name: (*tile.shape, *shape) for name, shape in self.layers.items()}
         try:
             values = np.load(self.file(tile), mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, EOFError, zipfile.BadZipFile):
             return None
-        good = values.shape == (*tile.shape, width) and values.dtype == np.float32
-        return values if good else None
+        if values.shape != (sum(map(math.prod, shapes.values())),) or values.dtype != np.float32:
+            return None
+        ends = np.cumsum([math.prod(shape) for shape in shapes.values()])[:-1]
+        parts = np.split(values, ends)
+        return {k: v.reshape(shapes[k]) for k, v in zip(shapes, parts, strict=True)}
 
 
 def _failure(error: OSError, folder: Path) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,9 +26,10 @@ if TYPE_CHECKING:
     from unmix.pipeline.features import FeaturePlan
     from unmix.prepare.preparation import Preparation
 
-__all__ = ["Done", "Unreadable", "Work", "layers_of"]
+__all__ = ["Done", "Maps", "Unreadable", "Work"]
 
 Pixels = NDArray[np.floating]
+Maps = dict[str, NDArray[np.float32]]
 
 
 class Unreadable(OSError):
@@ -41,13 +42,13 @@ class Done:
 
     Parameters
     ----------
-    values : ndarray, float32, shape (y, x, layer)
-        In the order of `Work.layers`; NaN where a pixel is not valid.
+    maps : dict of str to ndarray, float32, shape (y, x, ...)
+        Those of `Work.layers`; NaN where a pixel is not valid.
     seconds : mapping
         Spent on reading and on computing.
     """
 
-    values: NDArray[np.float32]
+    maps: Maps
     seconds: dict[str, float]
 
 
@@ -109,33 +110,20 @@ class Work:
         read = time.perf_counter() - start
         inner = tile.within(window)
         seen = valid[inner]
-        out = np.full((*tile.shape, self._width), np.nan, np.float32)
+        found: dict[str, Pixels] = {}
         if seen.any():
-            maps = self._maps(pixels, valid, inner)
-            maps["view"] = block[inner][..., self.view][seen]
-            out[seen] = np.concatenate(
-                [maps[k].reshape(int(seen.sum()), -1) for k in self.layers], 1
-            )
-            if not np.isfinite(out[seen]).all(axis=1, where=self._proved).all():
-                raise FloatingPointError(
-                    f"{self.method} diverged; lower the learning rates set for it"
-                )
-        seconds = {"read": read, "compute": time.perf_counter() - start - read}
-        return Done(out, seconds)
+            found = self._maps(pixels, valid, inner)
+            self._check(found)
+            found["view"] = block[inner][..., self.view][seen]
+        maps = {
+            name: _laid_out(found.get(name), seen, shape) for name, shape in self.layers.items()
+        }
+        return Done(maps, {"read": read, "compute": time.perf_counter() - start - read})
 
-    @property
-    def _width(self) -> int:
-        return sum(int(np.prod(shape)) for shape in self.layers.values())
-
-    @property
-    def _proved(self) -> NDArray[np.bool_]:
-        """Layers that are numbers in every valid pixel."""
-        return np.concatenate(
-            [
-                np.full(int(np.prod(s)), k not in ("features", "view"))
-                for k, s in self.layers.items()
-            ]
-        )
+    def _check(self, maps: dict[str, Pixels]) -> None:
+        """`FloatingPointError` unless all but features is numbers in every valid pixel."""
+        if not all(np.isfinite(values).all() for k, values in maps.items() if k != "features"):
+            raise FloatingPointError(f"{self.method} diverged; lower the learning rates set for it")
 
     def _read(self, tile: Tile) -> tuple[Tile, Pixels, NDArray[np.bool_], NDArray[np.float32]]:
         """A window around the tile: prepared pixels (y, x, band), which are valid, as stored.
@@ -197,16 +185,17 @@ def _cropped(
     return np.ascontiguousarray(image[outer]), (moved[0], moved[1])
 
 
-def layers_of(values: Any, layers: dict[str, tuple[int, ...]]) -> dict[str, Any]:
-    """The maps (y, x, ...) in the layers (y, x, layer) of a tile.
+def _laid_out(
+    values: Pixels | None, seen: NDArray[np.bool_], shape: tuple[int, ...]
+) -> NDArray[np.float32]:
+    """Maps (y, x, *shape) of values (valid pixel, ...); NaN where a pixel is not valid.
 
-    >>> found = layers_of(np.zeros((2, 3, 5)), {"a": (2,), "b": (3, 1)})
-    >>> found["b"].shape
-    (2, 3, 3, 1)
+    >>> _laid_out(np.ones((2, 3)), np.array([[True, False, True]]), (3,))[..., 0]
+    array([[ 1., nan,  1.]], dtype=float32)
     """
-    found, start = {}, 0
-    for name, shape in layers.items():
-        size = int(np.prod(shape))
-        found[name] = values[..., start : start + size].reshape(*values.shape[:2], *shape)
-        start += size
-    return found
+    if values is not None and len(values) == seen.size:
+        return np.ascontiguousarray(values, np.float32).reshape(*seen.shape, *shape)
+    out = np.full((*seen.shape, *shape), np.nan, np.float32)
+    if values is not None:
+        out[seen] = values.reshape(-1, *shape)
+    return out
