@@ -15,7 +15,7 @@ import pytest
 
 from unmix.output import load
 
-from .conftest import ROWS, entries, manifest, maps, mixture, spectra
+from .conftest import COLUMNS, ROWS, entries, manifest, maps, mixture, spectra
 
 PLAIN = ("--method", "vca-fcls", "--no-report")
 
@@ -121,6 +121,19 @@ def test_other_settings_and_other_folders_are_refused(cli, works, refuses, scene
     works("run", *scenes[1:], "-o", "out", *known, "--overwrite")
     assert [r["folder"] for r in card(tmp_path / "out")["results"]] == ["s2", "s3"]
     assert not (tmp_path / "out" / "s1").exists()
+
+
+def test_another_mask_of_the_same_name_is_another_job(works, refuses, make, known, tiff):
+    pair = [make(f"m{i}", mixture(seed=i)[0]) for i in (1, 2)]
+    mask = np.zeros((1, ROWS, COLUMNS), np.uint8)
+    mask[0, 2, 3] = 1
+    more = (*known, "--mask", tiff("mask.tif", mask))
+    works("run", *pair, "-o", "out", *more)
+    works("run", *pair, "-o", "out", *more, "--resume")
+    mask[0, 5, 1] = 1
+    tiff("mask.tif", mask)
+    line = refuses("run", *pair, "-o", "out", *more, "--resume")
+    assert "begun with another mask" in line
 
 
 def test_a_damaged_summary_leads_nowhere_else(cli, scenes, known, tmp_path):
