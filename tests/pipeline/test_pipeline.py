@@ -15,9 +15,9 @@ from unmix.methods.linear import VCAFCLS
 from unmix.output.tables import json_safe
 from unmix.pipeline import decide, extract_endmembers, run
 from unmix.pipeline.model import apply_model
+from unmix.pipeline.progress import Stages
 from unmix.pipeline.provenance import code, git_commit, hash_files
 from unmix.pipeline.ready import as_scene, band_values, make_ready, on_bands_of
-from unmix.pipeline.stages import Stages
 from unmix.pipeline.train import train_model
 from unmix.types import Endmembers, Unmixing
 

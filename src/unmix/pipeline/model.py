@@ -15,9 +15,10 @@ from unmix.geology.settings import with_settings
 from unmix.pipeline import assemble, decide
 from unmix.pipeline.checkpoint import FILES, load_model, model_info
 from unmix.pipeline.naming import library_of
+from unmix.pipeline.progress import Progress, Stages
 from unmix.pipeline.provenance import hash_files
 from unmix.pipeline.ready import Ready, as_scene, band_values, prepared_with, readable
-from unmix.pipeline.stages import Progress, Stages, solve
+from unmix.pipeline.stages import solve
 from unmix.pipeline.tiled import begun
 from unmix.prepare import plan
 from unmix.tiles.execution import Execution

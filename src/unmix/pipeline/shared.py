@@ -14,6 +14,7 @@ from unmix.checks import InputError
 from unmix.pipeline.checkpoint import check_free
 from unmix.pipeline.model import SAME_BAND
 from unmix.pipeline.naming import library_of
+from unmix.pipeline.progress import Progress, Stages
 from unmix.pipeline.ready import (
     Ready,
     as_scene,
@@ -23,7 +24,6 @@ from unmix.pipeline.ready import (
     readable,
     with_given,
 )
-from unmix.pipeline.stages import Progress, Stages
 from unmix.pipeline.train import train_on
 from unmix.prepare import plan
 from unmix.prepare.preparation import Preparation

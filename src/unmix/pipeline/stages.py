@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +17,7 @@ from unmix.geology.settings import with_settings
 from unmix.pipeline import assemble, decide
 from unmix.pipeline.given import as_given, names_with
 from unmix.pipeline.naming import library_of, named
+from unmix.pipeline.progress import Progress, Stages
 from unmix.pipeline.provenance import code
 from unmix.pipeline.ready import Ready, make_ready
 from unmix.pipeline.tiled import begun, unmixed, work_of
@@ -34,35 +32,7 @@ if TYPE_CHECKING:
     from unmix.methods.base import Unmixer
     from unmix.tiles.runner import Outcome
 
-__all__ = ["Progress", "Stages", "extract_endmembers", "fit", "members_of", "run", "solve"]
-
-Progress = Callable[[str, float], None]
-"""Called with a stage's name and the fraction of it that is done. If it has a method `words`, that
-is called with the name and how it goes: throughput and memory."""
-
-
-@dataclass
-class Stages:
-    """Timings of the stages passed through; tells `progress` of each."""
-
-    progress: Progress | None = None
-    timings: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def __call__(self, name: str) -> Iterator[Callable[..., None]]:
-        """Time a stage; what it yields takes the fraction that is done, and words on it."""
-
-        def tell(fraction: float, *words: str) -> None:
-            if self.progress is not None:
-                self.progress(name, fraction)
-                if words and hasattr(self.progress, "words"):
-                    self.progress.words(name, *words)
-
-        tell(0.0)
-        start = time.perf_counter()
-        yield tell
-        self.timings[name] = round(time.perf_counter() - start, 3)
-        tell(1.0)
+__all__ = ["fit", "members_of", "run", "solve"]
 
 
 def run(
@@ -310,41 +280,3 @@ def _unread(outcome: Outcome) -> list[str]:
     first = next(iter(outcome.errors.values()))
     what = "row" if rows == 1 else "rows"
     return [f"{rows} {what} of the scene could not be read ({first:.120}) and are left out"]
-
-
-def extract_endmembers(
-    scene: xr.DataArray | str | Path,
-    n_endmembers: int,
-    *,
-    method: str = "vca",
-    scale: str = "auto",
-    seed: int = 0,
-    preparation: Mapping[str, Any] | None = None,
-) -> Endmembers:
-    """Endmember spectra of a scene on its own bands, NaN in those left out.
-
-    Parameters
-    ----------
-    scene : xarray.DataArray or path-like
-    n_endmembers : int
-    method : str
-        A name in `unmix.methods.EXTRACTORS`: "vca", "spa", "nfindr", "sisal".
-    scale : {"auto", "none", "l2", "max", "shade"}
-    seed : int
-    preparation : mapping, optional
-        Keywords of `unmix.prepare.plan`.
-
-    >>> from unmix.simulate import demo_scene
-    >>> import xarray as xr
-    >>> cube = demo_scene(0).cube[:40, 40:90]
-    >>> len(extract_endmembers(xr.DataArray(cube, dims=("y", "x", "band")), 3))
-    3
-    """
-    from unmix.methods import EXTRACTORS
-
-    kind = EXTRACTORS[check_option(method, tuple(EXTRACTORS), "method")]
-    ready = make_ready(scene, seed=seed, options=preparation)
-    mode = decide.scale_mode(ready.X, None, n_endmembers, scale, seed)["mode"]
-    found = kind(n_endmembers=n_endmembers, scale=mode, seed=seed).fit(ready.X).endmembers_
-    source = f"{kind.label.split(' + ')[0]}, scale {mode}, seed {seed}"
-    return assemble.member_spectra(ready, np.asarray(found), (), source)

@@ -14,8 +14,9 @@ from unmix.checks import InputError
 from unmix.extract.reduce import sample_rows
 from unmix.pipeline.checkpoint import check_free, save_model
 from unmix.pipeline.naming import library_of, named
+from unmix.pipeline.progress import Progress, Stages
 from unmix.pipeline.ready import Ready, as_scene, make_ready
-from unmix.pipeline.stages import Progress, Stages, fit, members_of
+from unmix.pipeline.stages import fit, members_of
 from unmix.tiles.residual import residuals
 from unmix.types import Endmembers
 

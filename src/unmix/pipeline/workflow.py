@@ -24,8 +24,8 @@ from unmix.types import Endmembers
 
 if TYPE_CHECKING:
     from unmix.methods.base import Unmixer
+    from unmix.pipeline.progress import Stages
     from unmix.pipeline.ready import Ready
-    from unmix.pipeline.stages import Stages
     from unmix.simulate.scene import Simulation
 
 __all__ = ["check_pretrain", "pretrained", "starting_members", "training_scene"]
