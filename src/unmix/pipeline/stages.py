@@ -15,6 +15,7 @@ from unmix.geology.anomalies import check_anomalies
 from unmix.geology.materials import check_ternary
 from unmix.geology.settings import with_settings
 from unmix.pipeline import assemble, decide
+from unmix.pipeline.dark import dark_members, dark_warning
 from unmix.pipeline.given import as_given, names_with
 from unmix.pipeline.naming import library_of, named
 from unmix.pipeline.progress import Progress, Stages
@@ -244,7 +245,8 @@ def solve(
             "resumed": outcome.kept, "seconds": outcome.seconds, "unread": outcome.errors,
         },
         "warnings": [
-            *ready.warnings, *map(str, getattr(estimator, "warnings_", ())), *_unread(outcome),
+            *ready.warnings, *map(str, getattr(estimator, "warnings_", ())),
+            *_dark(estimator, decisions, maps), *_unread(outcome),
         ],
     }  # fmt: skip
     return assemble.assemble(ready, maps, endmembers, provenance, outside, work.features)
@@ -271,6 +273,15 @@ def members_of(
             source = f"{ready.given.source}, then {source}"
     endmembers = assemble.member_spectra(ready, spectra, names, source, spread)
     return endmembers, len(names) if ready.given is None else len(ready.given)
+
+
+def _dark(estimator: Unmixer, decisions: Mapping[str, Any], maps: Mapping[str, Any]) -> list[str]:
+    """A warning of members that are as dark as the noise."""
+    noise = np.asarray(decisions["noise"]["per_band"], float)
+    members = dark_members(
+        maps["abundances"], maps["residual"][..., 2], np.asarray(estimator.endmembers_), noise
+    )
+    return dark_warning(members)
 
 
 def _unread(outcome: Outcome) -> list[str]:
