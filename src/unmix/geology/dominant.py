@@ -14,14 +14,18 @@ the posterior's where a method gives one, but at least 0.02, for what posteriors
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
-from unmix.blocks import finite_pixels, planes, row_blocks
+from unmix.blocks import row_blocks
 from unmix.checks import InputError
+from unmix.parallel import over_pixels
 
 __all__ = ["ASSUMED_SD", "LEAST", "LEAST_SD", "Dominant", "dominant", "spread_of"]
 
@@ -29,6 +33,7 @@ LEAST = 0.75
 """Probability below which a pixel is mixed."""
 LEAST_SD = 0.02
 ASSUMED_SD = 0.1
+_CERTAIN = 9.0  # standard deviations: beyond, 1 - Φ is below what a double adds to 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,32 +81,38 @@ def dominant(A: NDArray[np.floating], sd: NDArray[np.floating] | None = None) ->
     code = np.zeros(A.shape[:-1], np.uint8)
     confidence = np.full(code.shape, np.nan, np.float32)
     for rows in row_blocks(A.shape):
-        a = planes(A[rows])
-        good = finite_pixels(a)
-        s = None if sd is None else spread_of(planes(np.asarray(sd[rows]))[:, good])
-        first, sure = _judged(a[:, good], s)
-        where = good.reshape(code[rows].shape)
-        code[rows][where] = np.where(sure < LEAST, n + 1, first + 1)
-        confidence[rows][where] = sure
+        a = np.ascontiguousarray(A[rows]).reshape(-1, n)
+        s = np.empty((0, n), np.float32)
+        if sd is not None:
+            s = spread_of(np.asarray(sd[rows])).reshape(-1, n)
+        here = code[rows].reshape(-1), confidence[rows].reshape(-1)
+        over_pixels(partial(_judge, a, s, *here), len(a))
     return Dominant(code, confidence)
 
 
-def _judged(
-    a: NDArray[np.float32], s: NDArray[np.float32] | None
-) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-    """The most abundant member of each pixel and the least probability that it is that.
-
-    Abundances (member, pixel) and their standard deviations.
-    """
-    first, top = a.argmax(axis=0), a.max(axis=0)
-    width = None if s is None else np.take_along_axis(s, first[None], 0)[0]
-    doubt = np.zeros(a.shape[1], np.float32)
-    for j, other in enumerate(a):
-        both = np.float32(2 * ASSUMED_SD) if s is None or width is None else width + s[j]
-        beaten = ndtr(-(top - other) / both)
-        beaten[first == j] = 0
-        doubt += beaten
-    return first, np.clip(1 - doubt, 0, 1)
+@njit(nogil=True, cache=True)
+def _judge(A: Any, S: Any, code: Any, confidence: Any, start: int, stop: int) -> int:
+    """Code and confidence of pixels start to stop; no rows of S for the assumed spread."""
+    n = A.shape[1]
+    for i in range(start, stop):
+        first, finite = 0, True
+        for j in range(n):
+            finite &= math.isfinite(A[i, j])
+            if A[i, j] > A[i, first]:
+                first = j
+        if not finite:
+            continue
+        doubt = 0.0
+        for j in range(n):
+            both = 2 * np.float64(np.float32(ASSUMED_SD))
+            if len(S):
+                both = np.float64(S[i, first]) + S[i, j]
+            z = (np.float64(A[i, first]) - A[i, j]) / both
+            if j != first and z < _CERTAIN:
+                doubt += 0.5 * math.erfc(z / math.sqrt(2))
+        confidence[i] = max(1 - doubt, 0.0)
+        code[i] = n + 1 if confidence[i] < LEAST else first + 1
+    return 0
 
 
 def spread_of(known: NDArray[np.floating] | None) -> NDArray[np.float32]:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unmix.checks import InputError
+from unmix.output.classes import classes_of, write_classes
 from unmix.output.composites import write_ternary
 from unmix.output.features import read_features, write_features
 from unmix.output.land import read_land, write_land
@@ -196,6 +197,7 @@ def _portable(result: Unmixing, format: str) -> Unmixing:
 
 def _write_all(result: Unmixing, folder: Path, report: bool) -> None:
     large = result.residual.size >= _LARGE
+    classes_of(result)  # remembered: both threads need them
     maps = partial(_write_maps, result, folder)
     if not large:
         maps()
@@ -238,6 +240,7 @@ def _write_maps(result: Unmixing, folder: Path) -> None:
             write_features(result.features, folder / "features.tif")
     write_land(result, folder)
     write_ternary(result, folder / "ternary.tif")
+    write_classes(result, classes_of(result), folder)
     if result.rgb is not None:
         crs, transform = georeferencing(result.abundances)
         bands, view = ["red", "green", "blue", "alpha"], to_rgba(result.rgb)

@@ -7,7 +7,7 @@ from typing import Any
 
 from unmix.geology.dominant import LEAST
 from unmix.output.anomalies import Anomalies, anomalies_of, write_anomalies
-from unmix.output.classes import classes_of, write_classes
+from unmix.output.classes import classes_of
 from unmix.output.styled import write_styles
 from unmix.types import Unmixing
 
@@ -17,7 +17,6 @@ __all__ = ["write_mineral_map"]
 def write_mineral_map(result: Unmixing, folder: Path) -> dict[str, Any]:
     """Write the files, and give what the manifest says of them."""
     classes, anomalies = classes_of(result), anomalies_of(result)
-    write_classes(result, classes, folder)
     write_anomalies(result, anomalies, folder / "anomalies.gpkg")
     write_styles(result, folder)
     seen = int((classes.code > 0).sum())
