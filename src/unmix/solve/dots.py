@@ -132,24 +132,23 @@ def project_rows(X: Any, W: Any, centre: Any, C: Any, start: int, stop: int) -> 
     for i in range(start, stop):
         k, left = 0, W.shape[0]
         while left > 0:
-            if left <= 8:
-                n = left
-            else:
-                n = 5 if left <= 10 else 8
-            if n == 5:
-                _five(X, i, W, centre, k, C, i - start)
-            elif n == 4:
-                _four(X, i, W, centre, k, C, i - start)
-            elif n == 3:
-                _three(X, i, W, centre, k, C, i - start)
+            n = min(left, 8)
+            if left == 9 or left == 10:  # two even passes
+                n = 5
+            if n == 1:
+                _one(X, i, W, centre, k, C, i - start)
             elif n == 2:
                 _two(X, i, W, centre, k, C, i - start)
+            elif n == 3:
+                _three(X, i, W, centre, k, C, i - start)
+            elif n == 4:
+                _four(X, i, W, centre, k, C, i - start)
+            elif n == 5:
+                _five(X, i, W, centre, k, C, i - start)
             elif n == 6:
                 _six(X, i, W, centre, k, C, i - start)
             elif n == 7:
                 _seven(X, i, W, centre, k, C, i - start)
-            elif n == 8:
-                _eight(X, i, W, centre, k, C, i - start)
             else:
-                _one(X, i, W, centre, k, C, i - start)
+                _eight(X, i, W, centre, k, C, i - start)
             k, left = k + n, left - n
