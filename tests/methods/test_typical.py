@@ -7,6 +7,7 @@ from scipy.ndimage import gaussian_filter
 from unmix.methods import METHODS
 from unmix.methods.typical import Typical, typical
 from unmix.metrics import align
+from unmix.pipeline.checkpoint import load_model, save_model
 
 SIZE = (42, 50)
 
@@ -73,6 +74,8 @@ def test_held_spectra_stay():
 def test_a_saved_model_smooths_as_it_did(tmp_path):
     X, _, _ = scene()
     model = METHODS["cresdae"](3, scale="shade", seed=0).fit(X)
-    again = METHODS["cresdae"](3, scale="shade", seed=0).fit(X)
     assert model.smooths_
+    again = load_model(save_model(model, tmp_path / "model"))
+    for name, values in model.uncertainty(X).items():
+        assert values.tobytes() == again.uncertainty(X)[name].tobytes()
     assert model.transform(X).tobytes() == again.transform(X).tobytes()
