@@ -225,12 +225,11 @@ def default(s: Setting) -> Hot:
 
 def default_of_image(s: Setting) -> Hot:
     """The same of an image: its noise is averaged away over alike patches first."""
+    from unmix.methods.cresdae import CResDAE
     from unmix.solve.project import project
 
     side = max(int((s.size[0] / 100) ** 0.5), 40)
     X = s.X[: side * (side + 3)].reshape(side, side + 3, -1)
-    from unmix.methods.cresdae import CResDAE
-
     model = CResDAE(endmembers=s.E).fit(X)
     flat = X.reshape(-1, X.shape[2])
     axes = np.ascontiguousarray(model.axes_.T, np.float32)

@@ -11,6 +11,7 @@ and timings, are not compared. Ends with 1 if any file differs.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
 import shutil
@@ -22,6 +23,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -130,10 +132,8 @@ def cluster(wanted: bool) -> Iterator[tuple[int, str | None]]:
         yield 0, None
         return
     folder = Path(tempfile.mkdtemp(prefix="unmix-cluster-"))
-    card, quiet = (
-        folder / "scheduler.json",
-        {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL},
-    )
+    card = folder / "scheduler.json"
+    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     scheduler = subprocess.Popen(
         [*DASK, "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
          "--scheduler-file", str(card)], cwd=folder, **quiet,
@@ -147,8 +147,6 @@ def cluster(wanted: bool) -> Iterator[tuple[int, str | None]]:
         )
         for _ in range(2)
     ]  # fmt: skip
-    import json
-
     try:
         yield scheduler.pid, json.loads(card.read_text())["address"]
     finally:
@@ -163,19 +161,13 @@ def cluster(wanted: bool) -> Iterator[tuple[int, str | None]]:
 
 def check_whole(out: Path, victim: str) -> None:
     """What looks like a result is one."""
-    folders = (
-        [path for path in out.iterdir() if path.is_dir()]
-        if victim == "job" and out.is_dir()
-        else [out]
-    )
+    several = victim == "job" and out.is_dir()
+    folders = [path for path in out.iterdir() if path.is_dir()] if several else [out]
     for folder in folders:
-        if (
-            folder.suffix != ".partial"
-            and folder.name[0] != "."
-            and folder.exists()
-            and any(folder.iterdir())
-        ):
-            assert is_result(folder), f"{folder} looks finished and is not"
+        unfinished = folder.suffix == ".partial" or folder.name.startswith(".")
+        if not unfinished and folder.exists() and any(folder.iterdir()):
+            if not is_result(folder):
+                raise SystemExit(f"FAILED: {folder} looks finished and is not")
             load(folder)
 
 

@@ -273,7 +273,7 @@ def test_bad_windows(text):
         read_regions(text, scene())
 
 
-def test_two_classes_of_the_same_pixels_are_refused(tmp_path):
+def test_two_classes_of_the_same_pixels_are_refused():
     same = "lime=0:2,1:4; marl=0:2,1:4"
     scene = xr.DataArray(np.zeros((6, 9, 2)), dims=("y", "x", "band"))
     with pytest.raises(InputError, match="roi: 'lime' and 'marl' hold the same 6 pixel"):

@@ -540,7 +540,7 @@ def test_the_status_of_a_training(tmp_path):
     np.testing.assert_array_equal(applied.abundances, direct.abundances)
 
 
-def test_given_endmembers_are_blank_in_bands_left_out(tmp_path):
+def test_given_endmembers_are_blank_in_bands_left_out():
     rng = np.random.default_rng(0)
     E, wavelength = rng.uniform(0.1, 0.9, (2, 30)), np.linspace(1200.0, 1600.0, 30)
     A = rng.dirichlet(np.ones(2), (6, 7))
