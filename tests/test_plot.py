@@ -314,6 +314,15 @@ def _stretched(cube, bands):
     ]
 
 
+def test_the_view_avoids_bands_that_are_left_out():
+    wavelength = np.linspace(400, 1000, 61)
+    assert plot.view_bands(61, wavelength) == (25, 15, 5)
+    red, green, blue = plot.view_bands(61, wavelength, empty={25}, poor={5, 24, 4})
+    assert (red, green, blue) == (26, 15, 6)
+    assert plot.view_bands(61, wavelength, empty={5}, poor=range(61)) == (25, 15, 4)
+    assert plot.view_bands(61, wavelength, empty=range(61)) == (25, 15, 5)
+
+
 def test_false_colour_survives_gaps():
     cube = np.random.default_rng(0).random((6, 5, 4))
     wavelength = [450, 550, 650, 660]

@@ -149,6 +149,16 @@ def test_absorptions_are_told_with_their_centres(library):
     assert all(p == sorted(p) for p in places)
 
 
+def test_gypsum_s_absorption_is_told_only_where_its_other_one_may_be(library):
+    titles = ["Illite IMt-1.b <2um", TITLES["gypsum"]]
+    beside = EMIT[(EMIT < 1790) | (EMIT > 1950)]  # 1750 nm has no right end any more
+    for wavelength, causes in ((EMIT, ("Al-OH", "bound water")), (beside, ("Al-OH", "Al-OH"))):
+        found = identify(taken(library, titles, wavelength), library)
+        for one, cause in zip(found, causes, strict=True):
+            near = [a for a in one.absorptions if abs(a.centre - 2213) < 8]
+            assert len(near) == 1 and cause in near[0].cause
+
+
 def test_few_bands_no_bands_and_entries_elsewhere(library):
     few = np.linspace(450, 2400, 12)
     found = identify(Endmembers(np.full((1, 12), 0.3), few), library)

@@ -48,6 +48,8 @@ class Feature:
     smooth : float
         Standard deviation of the local fit that noise is averaged with, in nm.
     source : str
+    needs : str
+        Name of a feature without which, where the bands cover it, this one is another material's.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Feature:
     excluded: str
     smooth: float
     source: str
+    needs: str = ""
 
 
 FEATURES: tuple[Feature, ...] = (
@@ -113,7 +116,7 @@ FEATURES: tuple[Feature, ...] = (
     ),
     Feature(
         "gypsum 2215", (2130.0, 2155.0), (2262.0, 2282.0), (2205.0, 2228.0), ("gypsum",),
-        "bound water and S-O", "Al-OH below 2210 nm", 6.0, "Tetracorder",
+        "bound water, S-O or Al-OH", "Al-OH has no 1750 nm", 6.0, "Tetracorder", "gypsum 1750",
     ),
     Feature(
         "2250", (2222.0, 2236.0), (2266.0, 2280.0), (2240.0, 2264.0), ("chlorite", "epidote"),

@@ -160,16 +160,26 @@ def _with_rules(total: Array, materials: Sequence[Material], found: Found) -> tu
     return total - BROKEN * (1 - np.nan_to_num(rules, nan=0.5)) - handicap, rules
 
 
+def _rises(found: Found, name: str, row: int) -> bool:
+    """A feature of one endmember is deeper than its noise would have it, and has a centre."""
+    values, feigned = found[name]
+    return bool(values.depth[row] > feigned[row] and np.isfinite(values.centre[row]))
+
+
 def _seen(found: Found, row: int) -> tuple[Absorption, ...]:
     """Features of one endmember that rise above its noise, each place once."""
     seen: list[Absorption] = []
-    for name, (values, feigned) in found.items():
+    there = {name for name in found if _rises(found, name, row)}
+    for name in found:
+        needs = feature(name).needs
+        if name not in there or (needs in found and needs not in there):
+            continue
+        values = found[name][0]
         centre, depth = float(values.centre[row]), float(values.depth[row])
-        if not depth > feigned[row] or not np.isfinite(centre):
-            continue
         near = next((a for a in seen if abs(a.centre - centre) < NEAR), None)
-        if near is not None and near.depth >= depth:
-            continue
+        if near is not None:  # what another feature bears out goes first, then the deeper
+            if (feature(near.name).needs in there, near.depth) >= (needs in there, depth):
+                continue
         seen = [a for a in seen if a is not near]
         seen.append(Absorption(name, centre, depth, feature(name).cause))
     return tuple(sorted(seen, key=lambda a: a.centre))

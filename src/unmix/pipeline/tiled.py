@@ -101,6 +101,7 @@ def work_of(
             ready.scene.sizes["band"],
             band_values(ready.scene, "wavelength"),
             {b for b, why in reasons.items() if why == "no data"},
+            reasons,
         ),
     )
 

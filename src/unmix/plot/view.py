@@ -40,7 +40,10 @@ def false_colour(scene_block: Any, wavelength: ArrayLike | None) -> NDArray[np.f
 
 
 def view_bands(
-    n_bands: int, wavelength: ArrayLike | None, empty: Collection[int] = ()
+    n_bands: int,
+    wavelength: ArrayLike | None,
+    empty: Collection[int] = (),
+    poor: Collection[int] = (),
 ) -> tuple[int, int, int]:
     """Bands of the false-colour view: red, green and blue.
 
@@ -51,16 +54,23 @@ def view_bands(
         Band centres in nm.
     empty : collection of int
         Bands without a value, for which the next best are taken.
+    poor : collection of int
+        Bands that are mostly noise, which are taken only where no others are near.
 
     >>> view_bands(4, [450, 550, 650, 850], {2})
     (1, 1, 0)
+    >>> view_bands(4, [450, 550, 650, 850], {2}, {0, 1, 3})
+    (1, 1, 0)
     """
     orders = _band_orders(n_bands, wavelength)
-    red, green, blue = (
-        next((int(i) for i in order[:_NEAR] if int(i) not in empty), int(order[0]))
-        for order in orders
-    )
+    red, green, blue = (_first(order[:_NEAR].tolist(), empty, poor) for order in orders)
     return red, green, blue
+
+
+def _first(order: list[int], empty: Collection[int], poor: Collection[int]) -> int:
+    """The first band of `order` that is good; if none is, that has a value."""
+    filled = [i for i in order if i not in empty]
+    return next((i for i in filled if i not in poor), (filled or order)[0])
 
 
 def stretched(view: ArrayLike) -> NDArray[np.float32]:
