@@ -14,11 +14,11 @@ from unmix.denoise import Smoother, Whitening, halo_of, smoother
 from unmix.methods.base import Image, Unmixer, image_of
 from unmix.methods.typical import SMOOTHER, Typical, typical
 from unmix.posterior.again import explain_again, moved
-from unmix.posterior.doubt import by_parameters
+from unmix.posterior.doubt import by_parameters, by_sizes
 from unmix.posterior.explain import Explanation, explain
 from unmix.posterior.fit import abundances_of
 from unmix.posterior.observe import Lens, View, focus
-from unmix.posterior.sizes import sizes
+from unmix.posterior.sizes import conditional_covariance, sizes
 from unmix.posterior.surfaces import Surface, surface_of
 from unmix.posterior.trial import Trial, trial
 
@@ -146,7 +146,7 @@ class Best(Unmixer):
         self.sizes_covariance_ = np.zeros((len(best.vertices),) * 2)
         if self.scale == "shade" and not held.all():
             self.sizes_, covariance = sizes(lens, view, best, image, self.seed)
-            self.sizes_covariance_ = _given(covariance, held)
+            self.sizes_covariance_ = conditional_covariance(covariance, held)
         if E is not None:
             self._size_of_given(np.asarray(lens.onto(E)[1], np.float64), held)
         unit = self.sizes_[:, None] if self.scale == "shade" else self.level_
@@ -201,7 +201,7 @@ class Best(Unmixer):
             total = weights.sum(axis=1, keepdims=True)
             variance /= (self.sizes_ * total) ** 2
             mean = weights / total
-            variance += _by_sizes(mean, self.sizes_covariance_)
+            variance += by_sizes(mean, self.sizes_covariance_)
         mean = np.maximum(mean, 0)
         return mean / mean.sum(axis=1, keepdims=True), variance + float(self.hidden_) ** 2
 
@@ -342,27 +342,6 @@ class Best(Unmixer):
                 "be too small, or intervals too narrow"
             )
         return tuple(out)
-
-
-def _by_sizes(A: Array, covariance: Array) -> Array:
-    """Variance (pixel, member) of abundances by that of the logarithms of the members' sizes.
-
-    ∂a_k / ∂ log c_j = −a_k (δ_kj − a_j).
-    """
-    mixed = A @ covariance
-    total = (mixed * A).sum(axis=1, keepdims=True)
-    out: Array = A**2 * (np.diag(covariance) - 2 * mixed + total)
-    return out
-
-
-def _given(covariance: Array, known: NDArray[np.bool_]) -> Array:
-    """The covariance of Gaussian variables some of which are known."""
-    out = np.zeros_like(covariance)
-    across = covariance[np.ix_(~known, known)]
-    of_known = np.linalg.pinv(covariance[np.ix_(known, known)], hermitian=True)
-    rest = covariance[np.ix_(~known, ~known)] - across @ of_known @ across.T
-    out[np.ix_(~known, ~known)] = rest
-    return out
 
 
 def _unit(X: Pixels) -> float:

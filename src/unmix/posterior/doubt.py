@@ -1,4 +1,4 @@
-r"""What doubt about a fit's vertices and constants adds to that about abundances.
+r"""What doubt about a fit's vertices, constants and sizes adds to that about abundances.
 
 With information B about x, the vertices' coordinates and the constants θ of the surface, a pixel's
 posterior mean m moves with x by
@@ -18,7 +18,7 @@ from unmix.denoise import Whitening
 from unmix.posterior.faces import Posterior
 from unmix.posterior.surfaces import Surface
 
-__all__ = ["by_parameters"]
+__all__ = ["by_parameters", "by_sizes"]
 
 Array = NDArray[np.float64]
 
@@ -65,3 +65,19 @@ def by_parameters(
         out[:, k] = ((moved @ covariance) * moved).sum(axis=1)
     own = np.diagonal(found.covariance, axis1=1, axis2=2)
     return np.minimum(out, _MOST * own)
+
+
+def by_sizes(A: Array, covariance: Array) -> Array:
+    """Variance (pixel, member) of abundances by that of the logarithms of the members' sizes.
+
+    ∂a_k / ∂ log c_j = −a_k (δ_kj − a_j), so nothing of a pure pixel, nor where all move together.
+
+    >>> by_sizes(np.array([[1.0, 0.0], [0.5, 0.5]]), np.diag([0.04, 0.0])).tolist()
+    [[0.0, 0.0], [0.0025, 0.0025]]
+    >>> by_sizes(np.array([[0.5, 0.5]]), np.ones((2, 2))).tolist()
+    [[0.0, 0.0]]
+    """
+    mixed = A @ covariance
+    total = (mixed * A).sum(axis=1, keepdims=True)
+    out: Array = A**2 * (np.diag(covariance) - 2 * mixed + total)
+    return out

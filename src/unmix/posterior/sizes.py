@@ -28,7 +28,7 @@ from unmix.extract.reduce import sample_rows
 from unmix.posterior.fit import Fit, abundances_of
 from unmix.posterior.observe import Lens, View
 
-__all__ = ["least_structure", "sizes"]
+__all__ = ["conditional_covariance", "least_structure", "sizes"]
 
 Array = NDArray[np.float64]
 
@@ -132,3 +132,18 @@ def least_structure(
     covariance: Array = contrasts.T @ np.linalg.solve(H, contrasts)
     c = np.exp(q)
     return c / np.median(c), covariance
+
+
+def conditional_covariance(covariance: Array, known: NDArray[np.bool_]) -> Array:
+    """Covariance of Gaussian variables some of which are known: C_uu − C_uk C_kk⁻¹ C_ku, else 0.
+
+    >>> C = np.array([[2.0, 1.0], [1.0, 1.0]])
+    >>> conditional_covariance(C, np.array([False, True])).tolist()
+    [[1.0, 0.0], [0.0, 0.0]]
+    """
+    out = np.zeros_like(covariance)
+    across = covariance[np.ix_(~known, known)]
+    of_known = np.linalg.pinv(covariance[np.ix_(known, known)], hermitian=True)
+    rest = covariance[np.ix_(~known, ~known)] - across @ of_known @ across.T
+    out[np.ix_(~known, ~known)] = rest
+    return out
