@@ -8,6 +8,7 @@ much memory there is.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import wraps
 from math import prod
 from typing import Any, TypeVar
@@ -68,10 +69,8 @@ def remembered(function: Callable[[Any], T]) -> Callable[[Any], T]:
             return known[result]
         except (KeyError, TypeError):
             found = function(result)
-        try:
+        with suppress(TypeError):  # a stand-in that cannot be kept
             known[result] = found
-        except TypeError:  # a stand-in that cannot be kept
-            pass
         return found
 
     return once

@@ -97,7 +97,7 @@ def members(
     alternatives : ndarray, shape (run, member, band)
         In the order of the members.
     """
-    n = np.linalg.norm(X, axis=1, keepdims=True) if scale != "none" else np.ones((len(X), 1))
+    n = _norms(X, scale)
     c = knee(X, image) if scale != "none" and image is not None and min(image) > 1 else 0.0
     # with directions beside, a dark pixel of one material cannot pass for a mixture with the origin
     found = [_found(X, n, at, n_members, scale, seed, smooth) for at in dict.fromkeys((c, 0.0))]
@@ -125,13 +125,27 @@ def recentre(X: NDArray[np.floating], E: NDArray[np.floating], scale: str) -> Ar
     >>> bool(np.abs(recentre(X, start, "none") - E).mean() < 0.5 * np.abs(start - E).mean())
     True
     """
-    n = np.linalg.norm(X, axis=1, keepdims=True) if scale != "none" else np.ones((len(X), 1))
+    n = _norms(X, scale)
     start: Array = np.asarray(E, np.float64)
     if scale != "none":
         start = start / np.maximum(start.max(axis=1, keepdims=True), 1e-12)
-    A, _ = abundances(X, start.astype(X.dtype), "none" if scale == "none" else "shade")
+    A, _ = _mixture(X, start, scale)
     there = (A.max(axis=0) > _THERE)[:, None]
     return np.where(there, _typical(X, n, start, scale), start)
+
+
+def _norms(X: NDArray[np.floating], scale: str) -> NDArray[np.floating]:
+    """Brightness (pixel, 1) of pixels; 1 where they are taken as they are."""
+    if scale == "none":
+        return np.ones((len(X), 1))
+    return np.asarray(np.linalg.norm(X, axis=1, keepdims=True))
+
+
+def _mixture(
+    X: NDArray[np.floating], E: Array, scale: str
+) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """Abundances and brightness of pixels, which is free unless they are taken as they are."""
+    return abundances(X, E.astype(X.dtype), "none" if scale == "none" else "shade")
 
 
 def _found(
@@ -156,7 +170,7 @@ def _misfit(
     X: NDArray[np.floating], n: NDArray[np.floating], c: float, E: Array, scale: str
 ) -> float:
     """Mean square of what members leave of the directions, weighted by how certain they are."""
-    A, size = abundances(X, E.astype(X.dtype), "none" if scale == "none" else "shade")
+    A, size = _mixture(X, E, scale)
     rest = ((X - (A * size[:, None]) @ E) ** 2).sum(axis=1)
     return float((rest / np.maximum(n[:, 0] ** 2 + c**2, 1e-12)).mean())
 
@@ -165,7 +179,7 @@ def _typical(X: NDArray[np.floating], n: NDArray[np.floating], E: Array, scale: 
     """Mean spectra (member, band) of the pixels that a run holds to be nearly pure."""
     if scale != "none":
         E = E / np.maximum(E.max(axis=1, keepdims=True), 1e-12)
-    A, _ = abundances(X, E.astype(X.dtype), "none" if scale == "none" else "shade")
+    A, _ = _mixture(X, E, scale)
     weight = np.asarray(A, np.float64) ** _PURE * n**2
     mean = weight.T @ (X / np.maximum(n, 1e-12))
     mean /= np.maximum(weight.sum(axis=0), 1e-300)[:, None]
