@@ -53,7 +53,6 @@ def main() -> None:
         "rate": round(alone / streamed[0], 3), "rate_of_command": round(whole[0] / streamed[0], 3),
     }  # fmt: skip
     keep("apply", [row])
-    print(row)
 
 
 def trained(scene: Path, arguments: argparse.Namespace) -> Path:

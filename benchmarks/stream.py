@@ -76,7 +76,7 @@ def main() -> None:
         "alone_mb": round(max(a[1] for a in alone) / 1e6),
         "unmix_mb": round(max(o[1] for o in ours) / 1e6),
     }  # fmt: skip
-    print(row)
+
     keep("stream", [row])
 
 

@@ -11,6 +11,7 @@ without an index: detectors overlap, so wavelengths repeat and need not be sorte
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from unmix.ortho import Ortho
 
 __all__ = ["as_scene", "files_of", "from_array", "geo_coords", "geo_of", "open_scene", "swath_of"]
 
+_LEAST_AREA = 1e-24  # of a pixel: a square nanodegree is 1e-18
 _OTHER_HDF5 = (".h5", ".he5", ".nc", ".nc4", ".hdf")
 _WRITTEN_AS = {
     ".tif": "does not hold a TIFF; give a GeoTIFF",
@@ -121,6 +123,10 @@ def _read(path: Path, variable: str | None) -> RawScene:
 def as_scene(raw: RawScene, source: str) -> xr.DataArray:
     """Turn what a format's reader found into the scene users see."""
     rows, cols = raw.pixels.shape[:2]
+    if raw.affine is not None:
+        a, b, _, d, e, _ = raw.affine
+        if not _LEAST_AREA < abs(a * e - b * d) < math.inf:
+            raise InputError(f"{source}: its georeferencing gives pixels without area; correct it")
     coords: dict[str, Any] = {"good": ("band", raw.bands.good)}
     if raw.bands.wavelength is not None:
         coords["wavelength"] = ("band", raw.bands.wavelength, {"units": "nm"})

@@ -429,3 +429,9 @@ def test_real_scenes(shared_data, name, shape, epsg, ends):
     if "nodata" in scene.attrs:
         expected[raw.transpose(1, 2, 0) == scene.attrs["nodata"]] = np.nan
     np.testing.assert_array_equal(scene.values, expected)
+
+
+def test_a_pixel_too_small_for_arithmetic_is_refused(tmp_path, cube, write_envi):
+    path = write_envi(tmp_path / "a.img", cube, map_info="{UTM, 1, 1, 2, 2, 1e-300, 1e-300}")
+    with pytest.raises(InputError, match="its georeferencing gives pixels without area; correct"):
+        open_scene(path)

@@ -140,7 +140,9 @@ def test_other_formats_are_refused_before_anything_is_written(tmp_path):
         ({"compressor": {"id": "pickle"}}, "was not written by unmix"),
         ({"dtype": "|O"}, "was not written by unmix"),
         ({"shape": [3, 9]}, "cannot be read"),
-        ({"shape": [2, 9, 13]}, "not \\(3,\\)"),
+        ({"shape": [2, 9, 13]}, "does not have the chunks it lists"),
+        ({"shape": [10**6] * 3}, "does not have the chunks it lists"),
+        ({"shape": [10**6] * 3, "chunks": [10**6] * 3}, "does not have the chunks it lists"),
         ({"shape": [3, 8, 13]}, "differ in size"),
         ({"zarr_format": 7}, "cannot be read"),
     ],
@@ -152,6 +154,17 @@ def test_damaged_groups_are_named(tmp_path, change, why):
     with pytest.raises(InputError, match=why) as caught:
         load(out)
     assert "\n" not in str(caught.value)
+
+
+def test_another_number_of_maps_is_named(tmp_path):
+    out = save(mineral_scene(), tmp_path / "OUT", format="zarr")
+    folder = out / "maps.zarr" / "abundances"
+    about = json.loads((folder / ".zarray").read_text())
+    (folder / ".zarray").write_text(json.dumps(about | {"shape": [2, *about["shape"][1:]]}))
+    for chunk in folder.glob("2.*"):
+        chunk.unlink()
+    with pytest.raises(InputError, match=r"not \(3,\)"):
+        load(out)
 
 
 def test_damaged_chunks_and_missing_maps_are_named(tmp_path):

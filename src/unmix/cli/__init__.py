@@ -101,7 +101,7 @@ def _explain(error: Any) -> int:
     if isinstance(error, OSError) and error.errno in _PLACE_ERRORS:
         _say("error", f"{error.filename or 'output'}: {error.strerror}; choose another place")
         return 2
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error):  # torch's
         _say("failed", "not enough memory for this scene; crop it or use a larger machine")
         return 1
     _say("failed", f"{type(error).__name__}: {error} (unmix --debug ... shows where)")

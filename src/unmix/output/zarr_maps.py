@@ -15,6 +15,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -213,6 +214,10 @@ def _read(folder: Path) -> tuple[NDArray[Any], list[Any]]:
     compressor = about.get("compressor") or {}
     if about.get("filters") or compressor.get("id") != "blosc" or about.get("dtype") != "<f4":
         raise InputError(f"out: {folder} was not written by unmix; run anew")
+    shape, chunks = about["shape"], about["chunks"]
+    cuts = [-(-n // max(c, 1)) for n, c in zip(shape, chunks, strict=True)]
+    if max(chunks) > TILE or sum(1 for _ in folder.glob("[0-9]*")) != math.prod(cuts):
+        raise InputError(f"out: {folder} does not have the chunks it lists; run anew")
     array: Any = zarr.open_array(folder, mode="r", zarr_format=2)
     return np.asarray(array[...]), list(array.attrs["names"])
 

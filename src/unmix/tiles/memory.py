@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import resource
 from pathlib import Path
 
 from unmix.checks import InputError
@@ -51,12 +50,7 @@ def free_memory() -> int:
     >>> free_memory() > 0
     True
     """
-    found = [_available(), *_of_groups()]
-    for which in (resource.RLIMIT_AS, resource.RLIMIT_DATA):
-        limit = resource.getrlimit(which)[0]
-        if limit != resource.RLIM_INFINITY:
-            found.append(limit - _own(0 if which == resource.RLIMIT_AS else 5))
-    return max(min(found), LEAST)
+    return max(min([_available(), *_of_groups(), *_of_limits()]), LEAST)
 
 
 def used_memory() -> int:
@@ -71,7 +65,9 @@ def used_memory() -> int:
                 return 1024 * int(line.split()[1])
     except (OSError, ValueError):
         pass
-    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    import psutil
+
+    return int(psutil.Process().memory_info().rss)
 
 
 def _available() -> int:
@@ -81,7 +77,23 @@ def _available() -> int:
                 return 1024 * int(line.split()[1])
     except (OSError, ValueError):
         pass
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    import psutil
+
+    return int(psutil.virtual_memory().available)
+
+
+def _of_limits() -> list[int]:
+    """What the limits of this process leave, on systems that have such."""
+    try:
+        import resource
+    except ImportError:
+        return []
+    found = []
+    for which, field in ((resource.RLIMIT_AS, 0), (resource.RLIMIT_DATA, 5)):
+        limit = resource.getrlimit(which)[0]
+        if limit != resource.RLIM_INFINITY:
+            found.append(limit - _own(field))
+    return found
 
 
 def _of_groups() -> list[int]:
