@@ -89,3 +89,26 @@ def test_a_trial_that_fails_leaves_the_answer_as_it_is(monkeypatch):
     _, _, found, better = tried(0)
     assert better.best is found.best and better.hidden == 0
     np.testing.assert_allclose(better.alternatives[0], found.best.vertices)
+
+
+def test_a_member_that_the_first_rows_lack_is_not_corrected(monkeypatch):
+    """Of a large image the first rows are made again; what is elsewhere has nothing to hold it."""
+    rows, cols = SIZE
+    monkeypatch.setattr(module, "_PIXELS", rows * cols // 3)
+    _, E, _ = scene(0)
+    rng = np.random.default_rng(3)
+    A = rng.dirichlet(np.full(K, 0.6), SIZE)
+    A[: rows // 2, :, 2] = 0
+    A[: rows // 2] /= A[: rows // 2].sum(axis=-1, keepdims=True)
+    A = A.reshape(-1, K)
+    X = A @ E + NOISE * rng.standard_normal((len(A), L))
+    lens, view = focus(X, SIZE, K, "none", 0)
+    found = explain(lens, view, K, surfaces=("linear",))
+    better = trial(lens, view, found, SIZE, seed=0, known=False)
+    still = [
+        np.array_equal(*pair)
+        for pair in zip(better.best.vertices, found.best.vertices, strict=True)
+    ]
+    lost = np.linalg.norm(found.best.vertices[:, None] - E, axis=2).argmin(axis=0)[2]
+    assert still == [k == lost for k in range(K)]
+    assert angle(better.best.vertices, E) < 0.02

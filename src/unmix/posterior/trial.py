@@ -40,6 +40,7 @@ _DENSE = 0.5  # share of a flat prior's abundances in the second of the scenes m
 _NINETY = 1.6449
 _MOST = 0.1  # largest ρ
 _STEPS = 8  # of the fit of the scene made
+_LEAST = 0.5  # of its share of the scene: a member that the scene made has less of is not corrected
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,11 +94,33 @@ def trial(
         return Trial(best, alternatives, 0.0, failed=True)
     surface = best.surface.moved(2 * best.surface.theta - again.surface.theta)
     vertices = 2 * best.vertices - again.vertices
+    rare = _rare(A, best.mean)
+    vertices[rare] = best.vertices[rare]
     if np.any(known):
         still = surface.vertices(best.surface.endmembers(best.vertices))
         vertices = np.where(np.reshape(known, (-1, 1)), still, vertices)
     better = replace(best, vertices=vertices, surface=surface)
     return Trial(better, alternatives, hidden)
+
+
+def _rare(A: Array, mean: Array) -> NDArray[np.bool_]:
+    """Members that the scene made has too little of to say how far their vertices are off.
+
+    It is made of the first rows of a large image, where a member may be missing: nothing holds its
+    vertex there, and what it drifts by is no error of the answer.
+
+    Parameters
+    ----------
+    A : ndarray, shape (pixel, member)
+        Abundances of the scene made.
+    mean : ndarray, shape (pixel, member)
+        Abundances found in a sample of all the scene.
+
+    >>> _rare(np.array([[0.9, 0.1, 0.0]]), np.array([[0.8, 0.1, 0.1]])).tolist()
+    [False, False, True]
+    """
+    rare: NDArray[np.bool_] = A.mean(axis=0) < _LEAST * mean.mean(axis=0)
+    return rare
 
 
 def _again(Y: Array, noise: Array, lens: Lens, best: Fit, known: bool | NDArray[np.bool_]) -> Fit:
