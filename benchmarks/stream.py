@@ -21,6 +21,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -205,6 +206,7 @@ def timed(command: list[str], limit: str) -> tuple[float, int]:
 
 
 if __name__ == "__main__":
+    warnings.simplefilter("ignore")  # that rasters lie nowhere on the ground
     if sys.argv[1:2] == ["--alone"]:
         alone(*sys.argv[2:4])
     else:
