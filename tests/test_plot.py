@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import xarray as xr
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 
 from unmix import plot
@@ -268,7 +269,13 @@ def test_the_information_is_drawn_over_the_bands_used():
 
 def test_a_likelihood_is_no_loss():
     axes = plot.loss_curves(make(provenance={"history": {"log_likelihood": [-9.0, -2.0]}})).axes[0]
-    assert (axes.get_xlabel(), axes.get_ylabel()) == ("step", "log-likelihood")
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("step", "log-likelihood gained")
+    assert list(axes.lines[0].get_ydata()) == [0, 7]
+    large = np.linspace(-4.6612e7, -4.6606e7, 30)
+    figure = plot.loss_curves(make(provenance={"history": {"log_likelihood": list(large)}}))
+    FigureCanvasAgg(figure).draw()
+    box = figure.axes[0].yaxis.label.get_window_extent()
+    assert box.x0 >= 0, "the label of the axis is cut off"
     one = make(provenance={"history": {"log_likelihood": [-9.0]}})
     assert axes.get_legend() is None and plot.loss_curves(one) is None
 

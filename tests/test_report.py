@@ -489,6 +489,11 @@ def test_doubts_come_first_and_name_their_reason():
     assert level_of(result, "“soil” nowhere exceeds 10 %") == "note"
     assert level_of(result, "57% of the pixels are masked") == "note"
     assert level_of(result, "numbered, not identified") == "note"
+    compared = [{"name": name, "match": ""} for name in result.endmembers.names]
+    compared = {**result.provenance, "identification": compared}
+    compared = dataclasses.replace(result, provenance=compared)
+    assert level_of(compared, "like no library spectrum enough") == "note"
+    assert not any("not identified" in text for text in told(compared))
 
 
 def test_outliers_are_counted():

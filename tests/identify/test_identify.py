@@ -149,6 +149,15 @@ def test_absorptions_are_told_with_their_centres(library):
     assert all(p == sorted(p) for p in places)
 
 
+def test_noise_of_dark_water_is_no_absorption(library):
+    """Green in the visible, nothing but noise beyond: no iron, hydroxyl or carbonate."""
+    rng = np.random.default_rng(0)
+    water = 0.3 * np.exp(-(((EMIT - 570) / 60) ** 2)) + np.abs(2e-4 * rng.standard_normal(285))
+    for spectrum in (water, water + 0.3 * np.exp(-(((EMIT - 765) / 6) ** 2))):
+        found = identify(Endmembers(spectrum[None], EMIT), library)[0]
+        assert [a for a in found.absorptions if a.centre > 800] == []
+
+
 def test_gypsum_s_absorption_is_told_only_where_its_other_one_may_be(library):
     titles = ["Illite IMt-1.b <2um", TITLES["gypsum"]]
     beside = EMIT[(EMIT < 1790) | (EMIT > 1950)]  # 1750 nm has no right end any more

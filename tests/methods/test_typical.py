@@ -46,6 +46,19 @@ def test_materials_that_vary_from_pixel_to_pixel(scale):
     assert np.sqrt((error**2).mean()) < 0.8 * other
 
 
+@pytest.mark.parametrize("scale", ["shade", "none"])
+def test_the_status_says_what_the_spectra_are(scale):
+    X, _, E = scene(scale=scale)
+    blind = METHODS["cresdae"](3, scale=scale, seed=0).fit(X)
+    assert ("all have the same maximum" in blind.status_) == (scale == "shade")
+    given = METHODS["cresdae"](endmembers=E, scale=scale, seed=0).fit(X)
+    some = METHODS["cresdae"](3, endmembers=E[:2], scale=scale, seed=0).fit(X)
+    for model in (given, some):
+        assert model.evidence_["surface"] == "typical spectra"
+        assert "given spectra" in model.status_ and "maximum" not in model.status_
+        assert "runs" not in model.status_
+
+
 def test_noise_in_the_residual_is_noise_in_the_span():
     """White variation: abundances are as unsure as least squares says."""
     rng = np.random.default_rng(0)

@@ -214,7 +214,7 @@ def _grid(crs: str | None, transform: Any) -> str:
     a, b, c, d, _, f = transform[:6]
     size = (a * a + d * d) ** 0.5
     turned = "" if b == 0 and d == 0 else f", turned by {np.degrees(np.arctan2(d, a)):.1f}°"
-    return f"{name}, pixel {size:g}, origin ({c:g}, {f:g}){turned}"
+    return f"{name}, pixel {size:g}, origin ({c:.10g}, {f:.10g}){turned}"
 
 
 @app.command()

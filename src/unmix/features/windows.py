@@ -124,7 +124,8 @@ FEATURES: tuple[Feature, ...] = (
     ),
     Feature(
         "jarosite 2265", (2225.0, 2240.0), (2290.0, 2305.0), (2255.0, 2275.0), ("jarosite",),
-        "Fe-OH", "chlorite at 2250 nm; Fe-bearing smectite at 2285 nm", 5.0, "Tetracorder",
+        "Fe-OH or plant matter", "chlorite at 2250 nm; Fe-bearing smectite at 2285 nm", 5.0,
+        "Tetracorder",
     ),
     Feature(
         "magnesium 2315", (2265.0, 2285.0), (2360.0, 2375.0), (2294.0, 2334.0),

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from unmix.checks import InputError
 from unmix.features.sampling import sorted_bands
-from unmix.features.windows import feature
+from unmix.features.windows import Feature, feature
 from unmix.identify.answer import Absorption, Identification
 from unmix.identify.compare import noise_of, on_bands, windows_of
 from unmix.identify.judge import Comparison, judge, unknown
@@ -33,6 +33,7 @@ BROKEN = 0.16  # what broken rules take from a score; half of it where a materia
 HANDICAP = {"mixture": 0.1, "other": 0.03, "cover": 0.03, "mineral": 0.0}
 FEWEST_BANDS = 20
 RANGE = (350.0, 2600.0)  # nm
+DARK = 0.02  # of a spectrum's maximum: beside less no absorption is told
 NEAR = 8.0  # nm between centres that are one absorption
 
 
@@ -125,7 +126,8 @@ def _identify(
     compared = compare(spectra, x, entries[:, order], titles, found)
     answers = []
     for i, name in enumerate(names):
-        answer, entry = judge(name, i, compared, n_candidates, _seen(found, i))
+        seen = tuple(a for a in _seen(found, i) if _lit(feature(a.name), spectra[i], x))
+        answer, entry = judge(name, i, compared, n_candidates, seen)
         reference = np.full(len(good), np.nan)
         if entry is not None:
             reference[order] = entries[entry, order]
@@ -164,6 +166,12 @@ def _rises(found: Found, name: str, row: int) -> bool:
     """A feature of one endmember is deeper than its noise would have it, and has a centre."""
     values, feigned = found[name]
     return bool(values.depth[row] > feigned[row] and np.isfinite(values.centre[row]))
+
+
+def _lit(entry: Feature, spectrum: Array, wavelength: Array) -> bool:
+    """Both ends of the continuum are no darker than water, where noise is divided by noise."""
+    ends = [(wavelength >= low) & (wavelength <= high) for low, high in (entry.left, entry.right)]
+    return all(spectrum[end].mean() >= DARK * spectrum.max() for end in ends if end.any())
 
 
 def _seen(found: Found, row: int) -> tuple[Absorption, ...]:

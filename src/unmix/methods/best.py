@@ -77,11 +77,7 @@ class Best(Unmixer):
         if found.misfit > _VARIES or taken is not None:
             spectra = typical(pixels, image, n, self.scale, self.seed, taken, E, self._held(n))
             self._keep_typical(spectra)
-            self.status_ = (
-                f"Typical spectra{' of smoothed pixels' if self.smooths_ else ''}, as materials "
-                f"vary by more than noise; {len(self.alternatives_)} runs fit alike. How bright a "
-                "material is cannot be told from its pixels: all have the same maximum."
-            )
+            self.status_ = self._typical_status(n)
         else:
             tried = trial(lens, view, found, image, seed=self.seed, known=self._held(n))
             self._fit_surface(lens, view, tried, image, E)
@@ -89,6 +85,26 @@ class Best(Unmixer):
         self._in_the_pixels_unit(pixels.dtype)
         self.warnings_ = self._warnings(found)
         return self
+
+    def _typical_status(self, n: int) -> str:
+        """What the spectra are, where no mixing surface explains the scene."""
+        if self._held(n).all():
+            return "Materials vary by more than noise: the given spectra are mixed by area."
+        if self.n_given:
+            return (
+                "Materials vary by more than noise: the given spectra are mixed by area with "
+                "typical spectra of the others."
+            )
+        runs = len(self.alternatives_)
+        smoothed = " of smoothed pixels" if self.smooths_ else ""
+        text = f"Typical spectra{smoothed}, as materials vary by more than noise"
+        text += f"; {runs} runs fit alike." if runs > 1 else "."
+        if self.scale == "none":
+            return text
+        return (
+            f"{text} How bright a material is cannot be told from its pixels: all have the same "
+            "maximum."
+        )
 
     def _record(self, lens: Lens, found: Explanation) -> None:
         """What was chosen, among what, and how well it explains the scene."""

@@ -36,7 +36,7 @@ LIKELIHOOD = "log_likelihood"  # name of a history that is no loss
 
 
 def loss_curves(result: Unmixing) -> Figure | None:
-    """Training loss by epoch, a line a term, or the log-likelihood of a fit by step; None without.
+    """Training loss by epoch, a line a term, or what a fit gained in log-likelihood; None without.
 
     A fit that took no step has no curve.
     """
@@ -48,7 +48,9 @@ def loss_curves(result: Unmixing) -> Figure | None:
     if fitted and len(terms[LIKELIHOOD]) < 2:
         return None
     figure = Figure(figsize=(10.4, 3.2))
-    words = ("step", "log-likelihood") if fitted else ("epoch", "loss")
+    words = ("step", "log-likelihood gained") if fitted else ("epoch", "loss")
+    if fitted:  # six digits that no step changes tell nothing and have no room
+        terms = {k: v - v[np.isfinite(v)][0] for k, v in terms.items()}
     axes = curve_axes(inch_axes(figure, 0.75, 0.15, 7.6, 2.5), *words)
     values = np.concatenate([v[np.isfinite(v)] for v in terms.values()])
     if not fitted and values.min() > 0 and values.max() / values.min() > 20:

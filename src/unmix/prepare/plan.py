@@ -158,7 +158,7 @@ def reflectance_divisor(level: float) -> tuple[float, str, str]:
     'scale not declared and values near 415 could be reflectance × 1000 or × 10000: × 1000 used...'
     """
     why = f"99th percentile of the values is {level:.4g}"
-    override = "; set reflectance_scale if that is wrong"
+    override = "; set reflectance_scale (--reflectance-scale) if that is wrong"
     if level <= 0:
         return 1.0, why, f"values are mostly negative or zero, read as fractions{override}"
     if level > 20_000:

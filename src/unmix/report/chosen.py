@@ -70,10 +70,13 @@ def _reasons(result: Unmixing, rows: list[dict[str, Any]]) -> Iterator[str]:
     elif surface in MEANING:
         yield f"Mixing is taken as {surface}."
     elif surface:
-        yield f"No way of mixing explains the scene: {surface} of what varies, mixed by area."
+        yield (
+            f"No way of mixing explains the scene: the endmembers stand as {surface} of what "
+            "varies, mixed by area."
+        )
     components = evidence.get("components")
     if isinstance(components, int):
-        yield f"{number(components)} independent directions of the spectra rise above the noise."
+        yield f"The fit keeps {number(components)} independent directions of the spectra."
     left, misfit = _number(evidence.get("noise_left")), misfit_of(result)
     if left is not None and left < 1:
         yield f"Averaging alike pixels leaves {left:.0%} of the noise’s power in these directions."

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from unmix.plot import noise_level
+from unmix.plot.identified import records
 from unmix.plot.style import section
 from unmix.report.chosen import MEANING, NOTHING_LEFT, misfit_of
 from unmix.report.facts import in_scene, number
@@ -130,6 +131,10 @@ def _masked(result: Unmixing) -> Iterator[Judgement]:
 
 
 def _names(result: Unmixing) -> Iterator[Judgement]:
-    if any(re.fullmatch(r"endmember \d+", name) for name in result.endmembers.names):
+    if not any(re.fullmatch(r"endmember \d+", name) for name in result.endmembers.names):
+        return
+    if records(result):
+        text = "Numbered endmembers are like no library spectrum enough to be named."
+    else:
         text = "Endmembers are numbered, not identified; compare their spectra with a library."
-        yield Judgement("note", text)
+    yield Judgement("note", text)
