@@ -343,6 +343,17 @@ def test_info_on_few_pixels(works, make, rows, columns):
     assert found["pixels_valid"] == rows * columns and found["suggested_k"] >= 1
 
 
+def test_a_wrong_byte_order_is_warned_of(works, make, tmp_path):
+    path = make("swapped", 1e4 * mixture(30, 41)[0], ">i2")
+    text = path.read_text()
+    assert "byte order = 1" in text
+    path.write_text(text.replace("byte order = 1", "byte order = 0"))
+    said = "noise is as large as the signal"
+    assert said in " ".join(works("info", path).out.split())
+    run = works("run", path, "-o", tmp_path / "out", *PLAIN, "-k", "2", "--no-report")
+    assert said in " ".join((run.out + run.err).split())
+
+
 def test_info_knows_where_it_is(works, make):
     place = ["UTM", 1, 1, 365055.0, 5807085.0, 30, 20, 33, "North", "WGS-84", "rotation=33"]
     text = works("info", make("rotated", mixture()[0], map_info=place)).out

@@ -55,7 +55,7 @@ def test_where_it_absorbs_and_why(works, tmp_path):
     green = library.names.index("Chlorite SMR-13.b 60-104um")
     one = Endmembers(library.spectra[[green]], library.wavelength, ("green",))
     said = " ".join(works("identify", write_csv(one, tmp_path / "green.csv")).out.split())
-    assert " nm: (Fe, Al)-OH; 23" in said
+    assert " nm: (Fe, Al)-OH or plant matter; 23" in said
     assert "((" not in said and "))" not in said
 
 

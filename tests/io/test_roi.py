@@ -129,6 +129,18 @@ def test_a_field_is_chosen_or_named(tmp_path):
     assert read_regions(only, scene())[0].name == "wet soil"
 
 
+@pytest.mark.parametrize("window", ["0:2,1:400", "0:400,1:2"])
+def test_a_window_that_reaches_outside_is_refused(tmp_path, window):
+    said = f"the window {window} of 'a' reaches outside the scene, which has"
+    with pytest.raises(InputError, match=said):
+        read_regions(f"a={window}", scene())
+    table = tmp_path / "r.csv"
+    ends = ",".join(window.replace(":", ",").split(","))
+    table.write_text(f"class,row0,row1,col0,col1\na,{ends}\n")
+    with pytest.raises(InputError, match=said):
+        read_regions(table, scene())
+
+
 def test_windows_and_tables(tmp_path):
     a, b = read_regions("a=0:2,1:4; b = 3:4 , 5:6 ;a=1:3,3:5", scene(None, None))
     assert len(a) == 6 + 4 - 1 and pixels(b) == {(3, 5)} and a.parts == 2

@@ -60,6 +60,7 @@ def info(
 def describe(scene: xr.DataArray, options: dict[str, Any], seed: int = 0) -> dict[str, Any]:
     """Everything `unmix info` tells."""
     from unmix.n_endmembers import suggest
+    from unmix.pipeline.decide import noise_warning
     from unmix.prepare import plan
     from unmix.scaling import choose_scale
     from unmix.scene import geo_of, swath_of
@@ -105,7 +106,7 @@ def describe(scene: xr.DataArray, options: dict[str, Any], seed: int = 0) -> dic
         "scale": scale.mode,
         "scale_why": scale.why,
         "history": scene.attrs.get("history", []),
-        "warnings": [*prepared.warnings, *_radiance(scene)],
+        "warnings": [*prepared.warnings, *_radiance(scene), *noise_warning(noise.snr_db)],
     }
 
 
@@ -162,7 +163,8 @@ def _snr(decibels: float) -> str:
     >>> _snr(40.0)
     '40.0 dB: noise is 1 % of the signal'
     """
-    return f"{decibels:.1f} dB: noise is {100 * 10 ** (-decibels / 20):.2g} % of the signal"
+    share = 100 * 10 ** (-decibels / 20)
+    return f"{decibels:.1f} dB: noise is {share:{'.2g' if share < 99 else '.0f'}} % of the signal"
 
 
 def _marked(scene: xr.DataArray) -> dict[str, int]:

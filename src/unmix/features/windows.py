@@ -71,7 +71,7 @@ FEATURES: tuple[Feature, ...] = (
     ),
     Feature(
         "goethite 670", (600.0, 640.0), (740.0, 770.0), (645.0, 700.0), ("goethite",),
-        "Fe3+ crystal field, 650-680 nm shoulder", "chlorophyll at 680 nm", 12.0, "Hunt",
+        "Fe3+ crystal field or Fe2+-Fe3+ charge transfer", "chlorophyll at 680 nm", 12.0, "Hunt",
     ),
     Feature(
         "hematite 860", (745.0, 775.0), (1250.0, 1300.0), (840.0, 890.0), ("hematite",),
@@ -120,7 +120,8 @@ FEATURES: tuple[Feature, ...] = (
     ),
     Feature(
         "2250", (2222.0, 2236.0), (2266.0, 2280.0), (2240.0, 2264.0), ("chlorite", "epidote"),
-        "(Fe, Al)-OH", "opal and hydrated silica, much wider; biotite", 3.5, "CSIRO; Tetracorder",
+        "(Fe, Al)-OH or plant matter", "opal and hydrated silica, much wider; biotite", 3.5,
+        "CSIRO; Tetracorder",
     ),
     Feature(
         "jarosite 2265", (2225.0, 2240.0), (2290.0, 2305.0), (2255.0, 2275.0), ("jarosite",),

@@ -95,7 +95,7 @@ def read_regions(
     if not text.strip():
         raise InputError("roi: is empty; give a file or windows such as soil=10:20,30:40")
     if isinstance(source, str) and "=" in text and not _exists(text):
-        found = _windows(text)
+        found = _windows(text, shape)
         name = "roi"
     else:
         path = Path(source)
@@ -108,7 +108,7 @@ def read_regions(
             places = read_envi_roi(path, *shape)
             found = iter([(title, y, x) for title, (y, x) in places.items()])
         elif path.suffix.lower() in (".csv", ".txt"):
-            found = _table(path)
+            found = _table(path, shape)
         else:
             raise InputError(
                 f"{name}: no regions in a form unmix reads; give {', '.join(SUFFIXES)}, ENVI's "
@@ -163,7 +163,7 @@ def _check_apart(regions: Sequence[Region], source: str) -> None:
 # --- windows and tables -----------------------------------------------------------------------
 
 
-def _windows(text: str) -> Iterator[tuple[str, Index, Index]]:
+def _windows(text: str, shape: tuple[int, int]) -> Iterator[tuple[str, Index, Index]]:
     for term in filter(str.strip, text.split(";")):
         match = _WINDOW.fullmatch(term)
         if match is None:
@@ -171,15 +171,20 @@ def _windows(text: str) -> Iterator[tuple[str, Index, Index]]:
                 f"roi: cannot read {term.strip()!r:.60}; write CLASS=ROW:ROW,COLUMN:COLUMN, such "
                 "as soil=10:20,30:40, with semicolons between"
             )
-        yield _window(match[1], [int(v) for v in match.groups()[1:]])
+        yield _window(match[1], [int(v) for v in match.groups()[1:]], shape)
 
 
-def _window(name: str, ends: Sequence[int]) -> tuple[str, Index, Index]:
+def _window(name: str, ends: Sequence[int], shape: tuple[int, int]) -> tuple[str, Index, Index]:
     top, bottom, left, right = ends
     if top >= bottom or left >= right:
         raise InputError(
             f"roi: the window {top}:{bottom},{left}:{right} of {name!r:.60} is empty; rows and "
             "columns count from 0 and the stop is left out"
+        )
+    if bottom > shape[0] or right > shape[1]:
+        raise InputError(
+            f"roi: the window {top}:{bottom},{left}:{right} of {name!r:.60} reaches outside the "
+            f"scene, which has {shape[0]} rows and {shape[1]} columns; give rows first"
         )
     if (bottom - top) * (right - left) > _MOST_PIXELS:
         raise InputError(f"roi: the window of {name!r:.60} is larger than a region; give a smaller")
@@ -187,7 +192,7 @@ def _window(name: str, ends: Sequence[int]) -> tuple[str, Index, Index]:
     return name, y.ravel(), x.ravel()
 
 
-def _table(path: Path) -> Iterator[tuple[str, Index, Index]]:
+def _table(path: Path, shape: tuple[int, int]) -> Iterator[tuple[str, Index, Index]]:
     """Rows of a CSV: pixels, or windows."""
     try:
         lines = list(csv.DictReader(path.read_text("utf-8-sig").splitlines()))
@@ -214,6 +219,6 @@ def _table(path: Path) -> Iterator[tuple[str, Index, Index]]:
         if not name:
             raise InputError(f"{path.name}: line {number} names no class; correct it")
         if columns is window:
-            yield _window(name, ends)
+            yield _window(name, ends, shape)
         else:
             yield name, np.array(ends[:1]), np.array(ends[1:])

@@ -14,9 +14,11 @@ from unmix.checks import InputError, check_n_endmembers, check_option
 if TYPE_CHECKING:
     from unmix.methods.base import Unmixer
 
-__all__ = ["configure", "count", "halo", "noise", "scale_mode"]
+__all__ = ["configure", "count", "halo", "noise", "noise_warning", "scale_mode"]
 
 Pixels = NDArray[np.floating]
+
+LEAST_SNR = 3.0  # dB, below which a scene is warned of
 
 
 def noise(X: Pixels, seed: int) -> dict[str, Any]:
@@ -25,6 +27,22 @@ def noise(X: Pixels, seed: int) -> dict[str, Any]:
 
     found = estimate_noise(X, seed=seed)
     return {"snr_db": found.snr_db, "per_band": found.sigma.tolist()}
+
+
+def noise_warning(snr_db: float) -> list[str]:
+    """A line where numbers are as good as random, which is how a wrong header makes them look.
+
+    >>> noise_warning(-0.2)[0][:52]
+    'noise is as large as the signal (SNR -0.2 dB): check'
+    >>> noise_warning(10.0)
+    []
+    """
+    if not snr_db < LEAST_SNR:
+        return []
+    return [
+        f"noise is as large as the signal (SNR {snr_db:.1f} dB): check the byte order and data "
+        "type that the header gives"
+    ]
 
 
 def count(X: Pixels, n: int | None, E: Pixels | None, seed: int) -> dict[str, Any]:

@@ -246,6 +246,7 @@ def solve(
         },
         "warnings": [
             *ready.warnings, *map(str, getattr(estimator, "warnings_", ())),
+            *decide.noise_warning(decisions["noise"]["snr_db"]),
             *_dark(estimator, decisions, maps), *_unread(outcome),
         ],
     }  # fmt: skip

@@ -87,6 +87,7 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["number"] = facts.number
+    environment.filters["fraction"] = facts.fraction
     return environment
 
 

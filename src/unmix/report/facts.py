@@ -35,6 +35,17 @@ def number(value: Any, digits: int = 3) -> str:
     return f"{value:.{digits}g}".replace("e-0", "e-")
 
 
+def fraction(value: Any) -> str:
+    """A probability or a share with two decimals; below 1 it is not called 1.
+
+    >>> fraction(0.6), fraction(0.9987), fraction(1.0), fraction(None)
+    ('0.60', '0.99', '1.00', '–')
+    """
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        return "–"
+    return f"{min(value, 0.99) if value < 1 else value:.2f}"
+
+
 def scene_name(result: Unmixing) -> str:
     """The input's file name without its ending."""
     path = section(result, "input").get("path")
