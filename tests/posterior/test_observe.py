@@ -5,6 +5,7 @@ import pytest
 
 from unmix.posterior.faces import faces_of, posterior
 from unmix.posterior.observe import focus
+from unmix.tiles.fill import filled
 
 K, L, SIZE, NOISE = 3, 30, (31, 44), 0.004
 SCALES = pytest.mark.parametrize("scale", ["none", "l2", "max", "shade"])
@@ -141,3 +142,15 @@ def test_dark_and_odd_pixels_are_seen_finite(scale):
     for part in (view.Y, view.noise, view.brightness):
         assert np.isfinite(part).all()
     assert (view.noise > 0).all()
+
+
+def test_gaps_filled_with_copies_add_no_signal():
+    """Of an image of which a fifth is missing here and there as much is signal as of its pixels."""
+    X, *_, noise = scene(blocks=True)
+    valid = np.random.default_rng(1).random(SIZE) >= 0.2
+    pixels = (X + noise)[valid.ravel()]
+    lens, _ = focus(filled(pixels, valid).reshape(-1, L), SIZE, K, "none", 0)
+    alone, _ = focus(pixels, None, K, "none", 0)
+    np.testing.assert_allclose(lens.white.sigma, alone.white.sigma, rtol=1e-6)
+    np.testing.assert_allclose(lens.white.axes, alone.white.axes, atol=1e-6)
+    assert lens.white.signal == K - 1

@@ -128,6 +128,20 @@ class Lens:
         return seen, size
 
 
+def _once(X: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Pixels (pixel, band) without copies of others, in their order; all of them if all are one.
+
+    Gaps of an image are filled with copies: noise that repeats would pass for signal.
+
+    >>> _once(np.array([[1.0, 2.0], [3.0, 4.0], [1.0, 2.0]]))
+    array([[1., 2.],
+           [3., 4.]])
+    """
+    rows = np.ascontiguousarray(X).view(np.dtype((np.void, X.shape[1] * X.itemsize)))
+    first = np.unique(rows[:, 0], return_index=True)[1]
+    return X if len(first) in (1, len(X)) else X[np.sort(first)]
+
+
 def _without_regressors(
     X: NDArray[np.floating], sigma: NDArray[np.floating]
 ) -> NDArray[np.floating]:
@@ -169,11 +183,12 @@ def focus(
     (False, (2000, 2))
     """
     levelled, size = normalise(X, scale)
-    sigma = estimate_noise(levelled, seed=seed).sigma
+    once = levelled if image is None else _once(levelled)
+    sigma = estimate_noise(once, seed=seed).sigma
     floor = 1e-5 * np.sqrt((np.asarray(levelled, np.float64) ** 2).mean(axis=0).max())
     free = scale == "shade"
-    sigma = np.maximum(_without_regressors(levelled, np.maximum(sigma, floor)), floor)
-    white = whitening(levelled, sigma, n_members - (not free), centred=not free)
+    sigma = np.maximum(_without_regressors(once, np.maximum(sigma, floor)), floor)
+    white = whitening(once, sigma, n_members - (not free), centred=not free)
     Z = white.coordinates(levelled)
     along = Z.mean(axis=0)
     along /= max(float(np.linalg.norm(along)), 1e-12)
