@@ -113,3 +113,16 @@ def test_more_members_than_there_are(scale):
     lens, view = focus(X, None, 6, scale, 0)
     with pytest.raises(InputError, match=r"fewer|at most"):
         explain(lens, view, 6)
+
+
+def test_two_members_in_a_line_are_mixed_linearly():
+    """A bend along a line is another spacing of the abundances: nothing in the pixels tells."""
+    rng = np.random.default_rng(0)
+    E = explained("linear")[0][:2]
+    a = 1 / (1 + np.exp(-3 * rng.standard_normal(1500) - 1))
+    X = np.column_stack([a, 1 - a]) @ E + 0.01 * rng.standard_normal((1500, E.shape[1]))
+    for scale in ("none", "shade"):
+        lens, view = focus(X, None, 2, scale, 0)
+        found = explain(lens, view, 2)
+        assert {c.surface for c in found.candidates} == {"linear"}
+        assert sad(found.best.surface.endmembers(found.best.vertices), E) < 0.01

@@ -10,8 +10,9 @@ that were averaged are not independent, and their log-likelihoods count for as m
 prior on each face is only roughly right, and constants make up for a little of that, the more the
 more they are: the second price is what they gained at most where mixing was linear. An exponent
 that ends at a bound of its range is no candidate, nor is a bent one for a scene of more
-components than any could fill, nor a bilinear one of more than 8 members. A surface that does
-worse than the linear one from the first extraction is not tried from the second.
+components than any could fill, nor a bilinear one of more than 8 members, nor any where members
+span a line: there a bend is another spacing of the abundances, which only their prior would tell. A
+surface that does worse than the linear one from the first extraction is not tried from the second.
 """
 
 from __future__ import annotations
@@ -143,6 +144,8 @@ def explain(
         starts = {"given": lens.onto(E)[0]}
     found: list[Candidate] = []
     plain = -np.inf
+    if Y.shape[1] - (lens.scale == "shade") < 2:
+        surfaces = surfaces[:1]
     if n_members > _PAIRED:
         surfaces = tuple(kind for kind in surfaces if kind != "bilinear")
     for i, kind in enumerate(surfaces):
@@ -158,8 +161,9 @@ def explain(
             break
     found.sort(key=lambda c: -c.score)
     if found[0].fit is None:
+        remedy = "; give fewer" if n_members > 2 else ", which differ by no more than noise"
         raise InputError(
-            f"n_endmembers: {n_members} members cannot be told apart in these pixels; give fewer"
+            f"n_endmembers: {n_members} members cannot be told apart in these pixels{remedy}"
         )
     return settled(lens, view, found, still, seed)
 
