@@ -402,3 +402,15 @@ def test_values_that_are_none_are_refused(bad):
 def test_one_band_is_refused():
     with pytest.raises(ValueError, match="minimum of 2"):
         CResDAE(2).fit(walk()[0][..., :1])
+
+
+@EITHER
+def test_more_members_than_stand_out_of_the_noise_are_warned_of(scale):
+    """Two materials and noise hold no five members; as many as there are get no such warning."""
+    rng = np.random.default_rng(3)
+    E = simulated().endmembers.spectra[:2]
+    X = E[rng.integers(0, 2, (19, 26))] + 0.01 * rng.standard_normal((19, 26, E.shape[1]))
+    five, two = (CResDAE(k, scale=scale).fit(X).warnings_ for k in (5, 2))
+    assert any("of 2 members do, not of 5" in w and "-k 2" in w for w in five)
+    assert not any("more members" in w for w in five)
+    assert not two

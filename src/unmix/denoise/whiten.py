@@ -39,6 +39,8 @@ class Whitening:
         Eigenvalues λ: variance of the coordinates while g = 1, of which 1 is noise.
     left : ndarray, shape (component,)
         g.
+    signal : int, optional
+        How many components are above the noise; others were asked for.
     """
 
     axes: Array
@@ -46,6 +48,7 @@ class Whitening:
     sigma: Array
     power: Array
     left: Array
+    signal: int | None = None
 
     def denoised(self, mse: NDArray[np.floating]) -> Whitening:
         """Coordinates in units of the noise that is left, its variance being `mse` (component,)."""
@@ -88,7 +91,8 @@ def whitening(
     power, axes = np.linalg.eigh(rows.T @ rows / len(rows))
     power, axes = power[::-1], axes[:, ::-1]
     edge = _EDGE * (1 + np.sqrt(len(power) / len(rows))) ** 2
-    n = min(max(int((power > edge).sum()), least), len(power))
+    signal = int((power > edge).sum())
+    n = min(max(signal, least), len(power))
     axes = axes[:, :n] * np.where(np.abs(axes[:, :n]).max(axis=0) == axes[:, :n].max(axis=0), 1, -1)
     return Whitening(
         np.ascontiguousarray(axes),
@@ -96,4 +100,5 @@ def whitening(
         sigma_,
         power[:n].copy(),
         np.ones(n),
+        signal,
     )

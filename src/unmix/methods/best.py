@@ -83,7 +83,7 @@ class Best(Unmixer):
             self._fit_surface(lens, view, tried, image, E)
         self._record(lens, found)
         self._in_the_pixels_unit(pixels.dtype)
-        self.warnings_ = self._warnings(found)
+        self.warnings_ = self._warnings(lens, found)
         return self
 
     def _typical_status(self, n: int) -> str:
@@ -282,7 +282,7 @@ class Best(Unmixer):
             self._keep_typical(there.measured(seen, self.scale))
             self.status_ = "Typical spectra of the model, moved to those of this scene."
         self._record(lens, found)
-        self.warnings_ = (*self._warnings(found), *moved(self.endmembers_, before, _APART))
+        self.warnings_ = (*self._warnings(lens, found), *moved(self.endmembers_, before, _APART))
         self._in_the_pixels_unit(dtype)
         return self
 
@@ -333,9 +333,17 @@ class Best(Unmixer):
         out: Array = np.sqrt(((self.alternatives_ - self.endmembers_) ** 2).mean(axis=0))
         return out
 
-    def _warnings(self, found: Explanation) -> tuple[str, ...]:
+    def _warnings(self, lens: Lens, found: Explanation) -> tuple[str, ...]:
         """What about the answer may be no property of the scene."""
         out = []
+        n = len(self.endmembers_)
+        spanned = max(int(lens.white.signal or 0) + (lens.scale != "shade"), 1)
+        if spanned < n and not self._held(n).all():
+            out.append(
+                f"pixels differ by more than noise as mixtures of {spanned} members do, not of "
+                f"{n}: some members are noise, K is too large"
+                + (f" (try -k {spanned})" if spanned > 1 else "")
+            )
         here = _directions(self.endmembers_)
         cosine = (_directions(self.alternatives_) * here).sum(axis=-1).clip(-1, 1)
         unsure = np.flatnonzero(np.arccos(cosine).max(axis=0) > _APART)
@@ -345,9 +353,9 @@ class Best(Unmixer):
                 f"member {names}: answers that fit alike have other spectra there; members swap or "
                 "merge, and their shares are not to be trusted"
             )
-        if self.surface_ == TYPICAL:
+        if self.surface_ == TYPICAL and spanned >= n:
             out.append(
-                f"materials vary by more than noise, which mixtures of {len(here)} spectra cannot "
+                f"materials vary by more than noise, which mixtures of {n} spectra cannot "
                 "follow; more members (-k) may help"
             )
         elif self.untried_:
