@@ -11,6 +11,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from rasterio.transform import Affine
 from scipy.io import savemat
 
 from .conftest import BANDS, COLUMNS, QUICK, ROWS, WAVELENGTH, mixture, spectra
@@ -287,6 +288,19 @@ def test_gpu_that_is_not_there(refuses, scene, monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     for device in ("cuda", "cuda:9"):
         assert device in refuses("run", scene, *UNMIX, *QUICK, "--device", device)
+
+
+@pytest.mark.parametrize(
+    "place", [{"transform": Affine(30, 0, 400045, 0, -30, 5e6)}, {"crs": "EPSG:32634"}]
+)
+def test_a_mask_that_lies_elsewhere(works, refuses, tiff, tmp_path, place):
+    scene = tiff("scene.tif", np.moveaxis(mixture()[0], 2, 0))
+    mask = np.zeros((1, ROWS, COLUMNS), np.uint8)
+    mask[0, 2] = 1
+    options = ("run", scene, "--method", "vca-fcls", *UNMIX, "--mask")
+    said = "lies on another grid than the scene"
+    assert said in refuses(*options, tiff("elsewhere.tif", mask, **place))
+    works(*options, tiff("there.tif", mask), "--no-report")
 
 
 def test_mask(refuses, scene, tiff):

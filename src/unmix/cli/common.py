@@ -16,6 +16,7 @@ import typer
 from unmix.checks import InputError
 
 if TYPE_CHECKING:
+    import xarray as xr
     from numpy.typing import NDArray
 
     from unmix.pipeline import Progress
@@ -139,6 +140,30 @@ def read_mask(path: Path | None) -> NDArray[np.bool_] | None:
     if raster.sizes["band"] != 1:
         raise InputError(f"mask: {path.name} has {raster.sizes['band']} bands; give one")
     return np.nan_to_num(raster.values[..., 0], nan=0.0) != 0
+
+
+def check_mask_lies(path: Path, scene: xr.DataArray) -> None:
+    """Refuse a mask of the scene's size that lies elsewhere.
+
+    One without a place goes by rows and columns, one of another size is refused where it is used.
+    """
+    from rasterio.crs import CRS
+
+    from unmix.scene import geo_of, open_scene, swath_of
+
+    swath, raster = swath_of(scene), open_scene(path)
+    crs, affine = geo_of(scene) if swath is None else (swath.crs_wkt, swath.affine)
+    shape = (scene.sizes["y"], scene.sizes["x"]) if swath is None else swath.index.shape
+    own_crs, own = geo_of(raster)
+    if own is None or affine is None or (raster.sizes["y"], raster.sizes["x"]) != shape:
+        return
+    pixel = max(abs(affine[0]) + abs(affine[1]), abs(affine[3]) + abs(affine[4]))
+    steps = np.subtract(own, affine) * (shape[1], shape[0], 1, shape[1], shape[0], 1)
+    codes = {CRS.from_wkt(wkt).to_epsg() for wkt in (crs, own_crs) if wkt is not None} - {None}
+    if np.abs(steps).max() > 0.5 * pixel or len(codes) > 1:
+        raise InputError(
+            f"mask: {path.name} lies on another grid than the scene; warp it to the scene's grid"
+        )
 
 
 def print_json(value: Any) -> None:

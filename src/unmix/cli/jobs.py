@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unmix.checks import InputError
-from unmix.cli.common import progress, read_mask
+from unmix.cli.common import check_mask_lies, progress, read_mask
 from unmix.cli.execution import at_cluster, unfinished
 from unmix.cli.finish import finish, finished
 from unmix.cli.radiometry import open_reflectance
@@ -71,7 +71,10 @@ class How:
 
     def opened(self, path: Path) -> xr.DataArray:
         """A scene, in reflectance."""
-        return open_reflectance(path, self.variable, self.to_reflectance, self.radiometry)
+        scene = open_reflectance(path, self.variable, self.to_reflectance, self.radiometry)
+        if self.mask is not None:
+            check_mask_lies(self.mask, scene)
+        return scene
 
 
 def run_on(scenes: list[Path], options: Mapping[str, Any], how: How, shared: bool) -> None:
