@@ -39,6 +39,12 @@ def test_archives_are_not_unpacked(tmp_path, head, capsys):
     assert sorted(tmp_path.rglob("*")) == before
 
 
+@pytest.mark.parametrize("name", ["cube.npy", "cube.npz"])
+def test_numpy_files_are_no_archives(tmp_path, name, capsys):
+    (np.save if name.endswith("y") else np.savez)(tmp_path / name, np.zeros((2, 3, 4)))
+    assert_refused(tmp_path / name, "NumPy files are not read; save the cube as .mat", capsys)
+
+
 def test_numbers_that_look_like_an_archive(tmp_path, write_envi):
     numbers = np.full((2, 3, 4), 35615, "u2")
     numbers[0, 0, 1] = 8  # the first bytes are those of gzip

@@ -119,5 +119,6 @@ def _say(record: Record, json: bool) -> None:
         typer.echo(f"unmix: failed: {record.folder}: {record.error:.1000}", err=True)
     elif not json:
         found = f"K {record.k}, residual {record.residual:.4g}, {record.seconds:.1f} s"
-        more = f", {len(record.warnings)} warnings" if record.warnings else ""
+        count = len(record.warnings)
+        more = f", {count} warning{'s' if count > 1 else ''}" if count else ""
         typer.echo(f"{record.folder:<11} {found}{more}")

@@ -209,11 +209,11 @@ def _choose(variables: Mapping[str, MatVariable], name: str | None, where: str) 
     if cubes:
         raise InputError(
             f"{where}: several variables may be the scene ({', '.join(sorted(cubes))}); "
-            f"name one with variable="
+            "name one with variable= (--variable)"
         )
     raise InputError(
         f"{where}: no scene in it (found {listing}); store a cube (rows, cols, bands), or Y "
-        "(bands, pixels) with nRow and nCol, or name it with variable="
+        "(bands, pixels) with nRow and nCol, or name it with variable= (--variable)"
     )
 
 

@@ -63,6 +63,8 @@ def _refuse_archive(path: Path, head: bytes) -> None:
     """Products come packed; nothing is unpacked here."""
     if not head or find_header(path) is not None:  # numbers may look like anything
         return
+    if path.suffix.lower() in (".npy", ".npz"):  # the latter is a zip archive, too
+        raise InputError(f"{path.name}: NumPy files are not read; save the cube as .mat or netCDF")
     kind = next((kind for magic, kind in _ARCHIVES.items() if head.startswith(magic)), None)
     if kind is None and head[257:262] == b"ustar":
         kind = "tar"

@@ -153,7 +153,10 @@ def check_members(E: ArrayLike, n_bands: int) -> NDArray[np.floating]:
     """Endmembers (member, band) that the solvers take: 64 at most."""
     members = check_endmembers(E, n_bands)
     if len(members) > 64:
-        raise InputError(f"endmembers: got {len(members)}; at most 64 are supported")
+        raise InputError(
+            f"endmembers: got {len(members)}; at most 64 are supported; give "
+            "fewer, such as the mean of each class"
+        )
     return members
 
 
