@@ -5,10 +5,8 @@ import errno
 import hashlib
 import json
 import os
-import shutil
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -399,22 +397,12 @@ def test_other_write_failures_name_their_reason(tmp_path, monkeypatch):
         save(make(), tmp_path / "OUT")
 
 
-def test_gdal_on_a_full_disk_says_so(tmp_path, monkeypatch):
+def test_what_gdal_cannot_do_is_one_line(tmp_path, monkeypatch):
     def failing(*_, **__):
         raise CPLE_AppDefinedError(1, 1, "TIFFAppendToStrip:Seek error at scanline 0")
 
-    monkeypatch.setattr(rasterio, "open", failing)
+    monkeypatch.setattr(rasterio, "MemoryFile", failing)
     with pytest.raises(InputError, match="Seek error"):
-        save(make(), tmp_path / "OUT")
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10))
-    with pytest.raises(InputError, match="no space left in"):
-        save(make(), tmp_path / "OUT")
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_raster_that_reads_back_differently_is_no_result(tmp_path, monkeypatch):
-    monkeypatch.setattr(np, "array_equal", lambda *_, **__: False)
-    with pytest.raises(InputError, match="reads back differently"):
         save(make(), tmp_path / "OUT")
     assert not list(tmp_path.iterdir())
 

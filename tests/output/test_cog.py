@@ -160,18 +160,27 @@ def test_pictures_and_classes_are_halved_as_such():
 
 
 def test_a_part_that_is_cut_short_is_no_result(tmp_path, monkeypatch):
-    levels = rasters.write_levels
+    whole = rasters.write_levels
 
     def cut(*args):
-        paths = levels(*args)
-        with paths[0].open("r+b") as file:
-            file.truncate(paths[0].stat().st_size // 2)
-        return paths
+        levels = whole(*args)
+        with levels[0].path.open("r+b") as file:
+            file.truncate(levels[0].path.stat().st_size // 2)
+        return levels
 
     monkeypatch.setattr(rasters, "write_levels", cut)
-    with pytest.raises(OSError, match=r"0\.tif is cut short"):
+    with pytest.raises(OSError, match=r"x\.tif is cut short"):
         write_tiff(tmp_path / "x.tif", noisy(), NAMES, *PLACE)
     assert not (tmp_path / ".x.tif-parts").exists()
+
+
+@pytest.mark.parametrize("value", [np.nan, 0.0])
+def test_tiles_without_anything_are_there_too(tmp_path, value):
+    values, path = noisy((2, 600, 600)), tmp_path / "x.tif"
+    values[:, 256:512, :256] = value
+    write_tiff(path, values, ["a", "b"], *PLACE)
+    with rasterio.open(path) as raster:
+        np.testing.assert_array_equal(raster.read(), values)
 
 
 def test_layers_of_layers_are_those():

@@ -8,7 +8,6 @@ import tracemalloc
 import warnings
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -141,10 +140,15 @@ def test_a_coarse_view_of_a_swath_is_put_on_a_coarse_grid():
 @pytest.mark.parametrize("form", ["cog", "zarr"])
 @pytest.mark.parametrize("after", [0, 1, 3])
 def test_a_disk_that_fills_up_is_one_line(tmp_path, monkeypatch, quick, form, after):
-    """The room is asked for before each write of tiles: some have been written by then."""
-    left = iter(range(after, -1000, -1))
-    usage = lambda _: SimpleNamespace(free=2**40 if next(left) > 0 else 2**16)  # noqa: E731
-    monkeypatch.setattr(pyramid.shutil, "disk_usage", usage)
+    """Some tiles have been written by then."""
+    count, whole = iter(range(1000)), pyramid.framed
+
+    def full(tile):
+        if next(count) >= after:
+            raise OSError(28, "No space left on device")
+        return whole(tile)
+
+    monkeypatch.setattr(pyramid, "framed", full)
     with pytest.raises(InputError, match="no space left in") as caught:
         save(mineral_scene(), tmp_path / "OUT", format=form)
     assert "\n" not in str(caught.value)

@@ -1,23 +1,23 @@
 """Bands in tiles at ever coarser resolutions, written as they come.
 
-Each resolution is a tiled GeoTIFF of its own, half as large as the one before (rounded up), down to
+Each resolution is a file of compressed tiles, half as large as the one before (rounded up), down to
 one that fits into a tile. Full rows of tiles are written, and halved into the next resolution, so
-that no more than a row of tiles of each is ever held.
+that no more than a row of tiles of each is ever held. GDAL compresses them in memory: what is
+written to the disk is written here, where a full disk is noticed.
 """
 
 from __future__ import annotations
 
-import errno
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from unmix.output.cog import Level, Tag, framed, overview, parsed
 from unmix.output.layers import Layers
 
 __all__ = ["CACHE", "HALVES", "TILE", "Half", "Profile", "sizes_of", "windows", "write_levels"]
@@ -52,53 +52,55 @@ class Profile:
     options: dict[str, Any]
     describe: Callable[[Any, bool], None]
 
+    def tags(
+        self, shape: tuple[int, int, int], dtype: str, place: dict[str, Any], full: bool
+    ) -> list[Tag]:
+        """Of a resolution, full or not."""
+        more = {"sparse_ok": True, **place}  # tiles that nobody fills are not there
+        tags, _ = self._packed(shape, dtype, lambda file: self.describe(file, full), more)
+        return tags if full else overview(tags)
+
+    def tiles(self, values: NDArray[Any]) -> list[bytes]:
+        """Whole tiles of values (band, y, x), compressed."""
+        return self._packed(values.shape, values.dtype.name, lambda file: file.write(values), {})[1]
+
+    def _packed(
+        self, shape: tuple[int, ...], dtype: str, fill: Callable[[Any], Any], more: dict[str, Any]
+    ) -> tuple[list[Tag], list[bytes]]:
+        """Tags and tiles of a GeoTIFF in memory."""
+        from rasterio import MemoryFile
+
+        count, height, width = shape
+        with MemoryFile() as memory:
+            with memory.open(
+                driver="GTiff", count=count, height=height, width=width, dtype=dtype, tiled=True,
+                blockxsize=TILE, blockysize=TILE, **self.options, **more,
+            ) as file:  # fmt: skip
+                fill(file)
+            return parsed(memory.getbuffer())
+
 
 def write_levels(
-    layers: Layers, folder: Path, half: Half, profile: Profile, crs: Any, transform: Any
-) -> list[Path]:
-    """Files `0.tif`, `1.tif`, ... of the resolutions, the full one first, which alone is placed."""
-    import rasterio
-
+    layers: Layers, folder: Path, half: Half, profile: Profile, place: dict[str, Any]
+) -> list[Level]:
+    """The resolutions, the full one, which alone is placed, first; their tiles are in `folder`."""
     count, height, width = layers.shape
-    sizes = sizes_of(height, width)
-    paths = [folder / f"{i}.tif" for i in range(len(sizes))]
-    room = _room(folder)
+    dtype = layers.dtype.name
+    levels: list[Level] = []
     with ExitStack() as stack:
-        below: _Level | None = None
-        for i, (rows, cols) in reversed(list(enumerate(sizes))):
-            there = {} if i else {"crs": crs, "transform": transform}
-            file = stack.enter_context(
-                rasterio.open(
-                    paths[i], "w", driver="GTiff", count=count, height=rows, width=cols,
-                    dtype=layers.dtype.name, tiled=True, blockxsize=TILE, blockysize=TILE,
-                    **profile.options, **there,
-                )
-            )  # fmt: skip
-            profile.describe(file, i == 0)
-            below = _Level(
-                file, (count, rows, cols), half, below, layers.dtype if i else None, room
-            )
+        below: _Rows | None = None
+        for i, (rows, cols) in reversed(list(enumerate(sizes_of(height, width)))):
+            shape = (count, rows, cols)
+            tags = profile.tags(shape, dtype, {} if i else place, not i)
+            level = Level(tags, [], folder / str(i))
+            levels.insert(0, level)
+            file = stack.enter_context(level.path.open("wb"))
+            held = layers.dtype if i else None
+            below = _Rows(file, level.counts, profile, shape, half, below, held)
         assert below is not None
         for y, x in windows(height, width):
             below.write(layers.read(y, x), y, x)
-    return paths
-
-
-def _room(folder: Path) -> Callable[[int], None]:
-    """What raises `OSError` where so many bytes more, and those GDAL holds, may not find room.
-
-    Asked before each write, since GDAL's threads write to the terminal when the disk is full.
-    """
-    written = 0
-
-    def check(size: int) -> None:
-        nonlocal written
-        needed = min(written, CACHE * 2**20) + size + size // 8 + 2**16
-        if shutil.disk_usage(folder).free < needed:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        written += size
-
-    return check
+    return levels
 
 
 def windows(height: int, width: int) -> Iterator[tuple[slice, slice]]:
@@ -110,23 +112,24 @@ def windows(height: int, width: int) -> Iterator[tuple[slice, slice]]:
             )  # fmt: skip
 
 
-class _Level:
+class _Rows:
     """One resolution: a file, and a row of its tiles while it fills."""
 
     def __init__(
-        self, file: Any, shape: tuple[int, int, int], half: Half, below: _Level | None,
-        dtype: np.dtype[Any] | None, room: Callable[[int], None],
+        self, file: BinaryIO, counts: list[int], profile: Profile, shape: tuple[int, int, int],
+        half: Half, below: _Rows | None, dtype: np.dtype[Any] | None,
     ) -> None:  # fmt: skip
-        self.room = room
-        self.file, self.half, self.below, self.shape = file, half, below, shape
+        self.file, self.counts, self.profile, self.shape = file, counts, profile, shape
+        self.half, self.below = half, below
         held = (shape[0], min(TILE, shape[1]), shape[2])
         self.rows = None if dtype is None else np.empty(held, dtype)
 
     def write(self, values: NDArray[Any], y: slice, x: slice) -> None:
         """Whole tiles, to the file and halved to the next resolution."""
         values = np.ascontiguousarray(values)
-        self.room(values.nbytes)
-        self.file.write(values, window=((y.start, y.stop), (x.start, x.stop)))
+        tiles = self.profile.tiles(values)
+        self.counts += map(len, tiles)
+        self.file.write(b"".join(part for tile in tiles for part in framed(tile)))
         if self.below is not None:
             self.below.take(self.half(values), y.start // 2, x.start // 2)
 

@@ -19,7 +19,7 @@ from unmix.blocks import row_blocks
 from unmix.checks import InputError
 from unmix.output.cog import assemble
 from unmix.output.layers import Layers, layers_of
-from unmix.output.pyramid import CACHE, HALVES, Half, Profile, windows, write_levels
+from unmix.output.pyramid import CACHE, HALVES, Half, Profile, write_levels
 from unmix.parallel import n_threads
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def write_tiff(
     palette: Mapping[int, tuple[int, int, int, int]] | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> None:
-    """Cloud Optimized GeoTIFF of `values` (band, y, x), read back to prove it is on the disk.
+    """Cloud Optimized GeoTIFF of `values` (band, y, x).
 
     A row of tiles is held at a time. Bytes are a picture whose bands are `names` of colours, or
     classes with the colours of a `palette`, 0 being no data.
@@ -93,15 +93,10 @@ def write_tiff(
         parts.mkdir()
         with _no_georeference_warning(), _gdal():
             profile, half = _profile(layers, names, palette, tags)
-            assemble(write_levels(layers, parts, half, profile, crs, transform), path)
-            shutil.rmtree(parts)
-            _check(path, layers)
-    except (CPLE_BaseError, RasterioError, OSError) as error:
-        if isinstance(error, OSError) and error.errno not in (None, errno.EIO):
-            raise
-        size = math.prod(layers.shape) * layers.dtype.itemsize
-        full = shutil.disk_usage(path.parent).free < size  # GDAL does not say which
-        raise OSError(errno.ENOSPC if full else errno.EIO, str(error)) from error
+            place = {"crs": crs, "transform": transform}
+            assemble(write_levels(layers, parts, half, profile, place), path)
+    except (CPLE_BaseError, RasterioError) as error:
+        raise OSError(errno.EIO, str(error)) from error
     finally:
         shutil.rmtree(parts, ignore_errors=True)
 
@@ -142,18 +137,6 @@ def _profile(
 
     kind = "mean" if real else "picture" if picture else "first"
     return Profile(stored, describe), HALVES["majority" if palette is not None else kind]
-
-
-def _check(path: Path, layers: Layers) -> None:
-    """`OSError` unless the file holds what it was written from."""
-    import rasterio
-
-    real = layers.dtype.kind == "f"
-    with rasterio.open(path, num_threads=n_threads()) as raster:
-        for y, x in windows(*layers.shape[1:]):
-            there = raster.read(window=((y.start, y.stop), (x.start, x.stop)))
-            if not np.array_equal(there, layers.read(y, x), equal_nan=real):
-                raise OSError(errno.EIO, f"{path.name} reads back differently")
 
 
 def to_rgba(rgb: NDArray[np.floating]) -> NDArray[np.uint8]:
