@@ -7,11 +7,12 @@ configure, safe inside Dask workers, and the answer does not depend on how pixel
 from __future__ import annotations
 
 import os
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
-from functools import cache
+from functools import cache, partial
 from typing import TypeVar
 
 from threadpoolctl import ThreadpoolController
@@ -54,9 +55,17 @@ def one_blas_thread() -> AbstractContextManager[object]:
     return _controller().limit(limits=1, user_api="blas")
 
 
+_here = threading.local()  # `busy` on the threads of a pool: they hand nothing on
+
+
 @cache
 def _pool(size: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(size, thread_name_prefix="unmix")
+    mark = partial(setattr, _here, "busy", True)
+    return ThreadPoolExecutor(size, thread_name_prefix="unmix", initializer=mark)
+
+
+def _workers() -> int:
+    return 1 if getattr(_here, "busy", False) else n_threads()
 
 
 if hasattr(os, "register_at_fork"):  # threads do not survive a fork: the child makes its own
@@ -66,10 +75,12 @@ if hasattr(os, "register_at_fork"):  # threads do not survive a fork: the child 
 def over_pixels(kernel: Callable[[int, int], int], n_pixels: int) -> int:
     """Call `kernel(start, stop)` over [0, n_pixels) in one slice a thread; sum of its returns.
 
+    On a thread of `over_items` it is called there, once.
+
     >>> over_pixels(lambda start, stop: stop - start, 10_000)
     10000
     """
-    workers = n_threads()
+    workers = _workers()
     if workers == 1 or n_pixels < _SMALL:
         return kernel(0, n_pixels)
     pieces = workers * 4  # a few a thread, so that an uneven scene does not leave one waiting
@@ -80,12 +91,12 @@ def over_pixels(kernel: Callable[[int, int], int], n_pixels: int) -> int:
 def over_items(function: Callable[[Item], Answer], items: Sequence[Item]) -> list[Answer]:
     """Answers of `function` for each item, on all threads, in the items' order.
 
-    For whole runs of a method; `function` must not use the threads itself.
+    For runs of a method, and parts of a scene; what they would do on all threads they do on theirs.
 
     >>> over_items(lambda i: i * i, [1, 2, 3])
     [1, 4, 9]
     """
-    workers = n_threads()
+    workers = _workers()
     if workers == 1 or len(items) < 2:
         return [function(item) for item in items]
     return list(_pool(workers).map(function, items))

@@ -14,13 +14,15 @@ the threshold, Φ((a - t) / s), with s as in `unmix.geology.dominant`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 from scipy import ndimage
-from scipy.special import ndtr
 
 from unmix.blocks import finite_pixels, planes, row_blocks
 from unmix.checks import InputError
@@ -169,17 +171,21 @@ def find_anomalies(
     """
     for k in members:
         labels, count = _labelled(_above(A[..., k], limits[k]))
-        sizes = _sizes(labels, count)
+        sizes = np.bincount(labels.ravel(), minlength=count + 1)
         kept = sizes >= max(least_pixels, 1)
         kept[0] = False
         number = np.where(kept, np.cumsum(kept), 0).astype(np.int32)
         flags = np.packbits(kept[labels])
-        spread = None if sd is None else sd[..., k]
-        sums = _sums(A[..., k], spread, labels, number, float(limits[k]))
         pixels = sizes[kept]
-        means = [total / np.maximum(pixels, 1) for total in sums[1:]]
+        highest, *sums = np.zeros((5, len(pixels)))
+        for rows in row_blocks(labels.shape):
+            a = np.array(A[rows, :, k], np.float64)
+            s = np.empty_like(a)
+            s[:] = spread_of(None if sd is None else np.asarray(sd[rows, :, k]))
+            _add(labels[rows], number, a, s, float(limits[k]), rows.start, highest, *sums)
+        means = [total / np.maximum(pixels, 1) for total in sums]
         yield Patches(
-            k, float(limits[k]), flags, labels.shape, pixels, means[0], sums[0], means[1],
+            k, float(limits[k]), flags, labels.shape, pixels, means[0], highest, means[1],
             np.stack(means[2:], axis=-1),
         )  # fmt: skip
 
@@ -189,37 +195,24 @@ def _above(a: NDArray[np.floating], limit: float) -> NDArray[np.bool_]:
     return np.asarray(np.asarray(a, np.float32) > np.float64(limit))
 
 
-def _sizes(labels: NDArray[np.int32], count: int) -> NDArray[np.intp]:
-    """Pixels of each label, 0 first."""
-    sizes = np.zeros(count + 1, np.intp)
-    for rows in row_blocks(labels.shape):
-        sizes += np.bincount(labels[rows].ravel(), minlength=count + 1)
-    return sizes
+@njit(nogil=True, cache=True)
+def _add(
+    labels: Any, number: Any, a: Any, spread: Any, limit: float, first: int,
+    highest: Any, total: Any, over: Any, down: Any, across: Any,
+) -> None:  # fmt: skip
+    """Add rows from `first` on to each patch's highest abundance and its sums.
 
-
-def _sums(
-    a: NDArray[np.floating],
-    sd: NDArray[np.floating] | None,
-    labels: NDArray[np.int32],
-    number: NDArray[np.int32],
-    limit: float,
-) -> list[NDArray[np.float64]]:
-    """Of each patch the highest abundance, and sums over its pixels.
-
-    The sums are of the abundances, of the probabilities to exceed the limit, of rows and columns.
-    `number` gives a label's patch, 0 for none.
+    Those are of abundances, of probabilities to exceed the limit, of rows and of columns; a label's
+    patch is `number`, 0 for none.
     """
-    n = int(number.max(initial=0))
-    highest, sums = np.zeros(n), [np.zeros(n) for _ in range(4)]
-    for rows in row_blocks(labels.shape):
-        patch = number[labels[rows]]
-        row, col = np.nonzero(patch)
-        which, values = patch[row, col] - 1, np.asarray(a[rows])[row, col].astype(np.float64)
-        spread = spread_of(None if sd is None else np.asarray(sd[rows])[row, col])
-        over = ndtr((values - limit) / spread)
-        np.maximum.at(highest, which, values)
-        for total, part in zip(
-            sums, (values, over, row + (rows.start + 0.5), col + 0.5), strict=True
-        ):
-            total += np.bincount(which, part, minlength=n)
-    return [highest, *sums]
+    for i in range(labels.shape[0]):
+        for j in range(labels.shape[1]):
+            patch = number[labels[i, j]] - 1
+            if patch < 0:
+                continue
+            value = np.float64(a[i, j])
+            highest[patch] = max(highest[patch], value)
+            total[patch] += value
+            over[patch] += 0.5 * math.erfc((limit - value) / (spread[i, j] * math.sqrt(2.0)))
+            down[patch] += first + i + 0.5
+            across[patch] += j + 0.5

@@ -42,6 +42,8 @@ __all__ = [
 Pixels = NDArray[np.floating]
 Known = Endmembers | ArrayLike | str | Path | None
 
+_SEEN = 2**14  # pixels that tell their unit
+
 
 @dataclass(frozen=True, eq=False)
 class Ready:
@@ -97,7 +99,8 @@ class Ready:
             found.append(str(self.scene.attrs["approximate"]))
         if self.E is None:
             return found
-        pixel = float(np.percentile(np.abs(self.X), 99))
+        some = self.X[:: max(len(self.X) // _SEEN, 1)]
+        pixel = float(np.percentile(np.abs(some), 99))
         member = float(np.percentile(np.abs(self.E), 99))
         if member > 30 * pixel or pixel > 30 * member:
             found.append(

@@ -99,7 +99,7 @@ def rgba_png(rgb: NDArray[np.floating]) -> str:
 
 def _data(image: Image.Image, **options: Any) -> str:
     buffer = io.BytesIO()
-    image.save(buffer, "PNG", optimize=True, **options)
+    image.save(buffer, "PNG", **options)
     return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from unmix.parallel import n_threads, over_items
+
 if TYPE_CHECKING:
     import xarray as xr
 
@@ -23,6 +25,9 @@ __all__ = ["FIT_PIXELS", "Sample", "draw"]
 
 FIT_PIXELS = 2**18
 """Pixels a method is fitted to, at most."""
+
+Corner = tuple[int, int]
+Block = tuple[NDArray[np.float32], NDArray[np.bool_]]
 
 _SIDE = 64
 _FULL = 0.5  # share of valid pixels that makes a block good
@@ -93,11 +98,16 @@ def draw(
     found = _blocks(scene, preparation, high * wide, seed)
     wide = min(wide, len(found))
     high = len(found) // wide
-    keep = found[: high * wide]
-    X = [np.concatenate([b[0] for b in keep[i * wide : (i + 1) * wide]], 1) for i in range(high)]
-    V = [np.concatenate([b[1] for b in keep[i * wide : (i + 1) * wide]], 1) for i in range(high)]
-    valid = np.concatenate(V)
-    return Sample(np.concatenate(X)[valid], valid, high * wide)
+    X = np.empty((high * _SIDE, wide * _SIDE, len(preparation.kept)), np.float32)
+    valid = np.empty(X.shape[:2], bool)
+    for i in range(high * wide):
+        down, across = divmod(i, wide)
+        place = (
+            slice(down * _SIDE, (down + 1) * _SIDE), slice(across * _SIDE, (across + 1) * _SIDE),
+        )  # fmt: skip
+        X[place], valid[place] = found[i]
+    pixels = X.reshape(-1, X.shape[-1]) if valid.all() else X[valid]
+    return Sample(pixels, valid, high * wide)
 
 
 def _whole(scene: xr.DataArray, preparation: Preparation, limit: int) -> Sample:
@@ -112,39 +122,42 @@ def _whole(scene: xr.DataArray, preparation: Preparation, limit: int) -> Sample:
     return Sample(np.ascontiguousarray(pixels[valid]), valid, len(parts))
 
 
-def _blocks(
-    scene: xr.DataArray, preparation: Preparation, n: int, seed: int
-) -> list[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
+def _blocks(scene: xr.DataArray, preparation: Preparation, n: int, seed: int) -> list[Block]:
     """Prepared blocks with their valid pixels, in the order of their places."""
     rng = np.random.default_rng(seed)
-    good: dict[tuple[int, int], tuple[NDArray[np.float32], NDArray[np.bool_]]] = {}
-    poor: dict[tuple[int, int], tuple[NDArray[np.float32], NDArray[np.bool_]]] = {}
-    for corner in _corners((scene.sizes["y"], scene.sizes["x"]), n, rng):
-        if len(good) == n or len(good) + len(poor) == _TRIES * n:
-            break
+    good: dict[Corner, Block] = {}
+    poor: dict[Corner, Block] = {}
+    mask = preparation.mask
+
+    def read(corner: Corner) -> Block | None:
         r, c = corner
-        if corner in good or corner in poor:
-            continue
-        mask = preparation.mask
         if mask is not None and mask[r : r + _SIDE, c : c + _SIDE].all():
-            continue
-        pixels, valid = preparation.apply(scene[r : r + _SIDE, c : c + _SIDE].values, corner)
-        if valid.mean() >= _FULL:
-            good[corner] = pixels, valid
-        elif valid.any():
-            poor[corner] = pixels, valid
+            return None
+        return preparation.apply(scene[r : r + _SIDE, c : c + _SIDE].values, corner)
+
+    corners = _corners((scene.sizes["y"], scene.sizes["x"]), n, rng)
+    while corners and len(good) < n and len(good) + len(poor) < _TRIES * n:
+        ahead, corners = corners[: n_threads()], corners[n_threads() :]
+        new = [c for c in dict.fromkeys(ahead) if c not in good and c not in poor]
+        for corner, block in zip(new, over_items(read, new), strict=True):
+            if block is None or len(good) == n or len(good) + len(poor) == _TRIES * n:
+                continue  # the last ones are too many, not others on other machines
+            if block[1].mean() >= _FULL:
+                good[corner] = block
+            elif block[1].any():
+                poor[corner] = block
     if len(good) < n:
         fullest = sorted(poor, key=lambda k: (-int(poor[k][1].sum()), k))
         good |= {corner: poor[corner] for corner in fullest[: n - len(good)]}
     return [good[corner] for corner in sorted(good)]
 
 
-def _corners(shape: tuple[int, int], n: int, rng: np.random.Generator) -> list[tuple[int, int]]:
+def _corners(shape: tuple[int, int], n: int, rng: np.random.Generator) -> list[Corner]:
     """Upper left corners of blocks: one a stratum for all strata in random order, and again."""
     down = min(max(round((n * shape[0] / shape[1]) ** 0.5), 1), n)
     across = -(-n // down)
     high, wide = shape[0] / down, shape[1] / across
-    out: list[tuple[int, int]] = []
+    out: list[Corner] = []
     for _ in range(2 * _TRIES):
         strata = [(i, j) for i in range(down) for j in range(across)]
         for k in rng.permutation(len(strata)):

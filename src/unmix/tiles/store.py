@@ -12,11 +12,14 @@ import math
 import secrets
 import zipfile
 from collections.abc import Sequence
+from functools import partial
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 
 from unmix.checks import InputError
+from unmix.parallel import over_items
 from unmix.tiles.cut import Tile
 from unmix.tiles.work import Done, Maps
 
@@ -93,20 +96,31 @@ class FolderStore:
             raise InputError(_failure(error, self.folder)) from error
 
     def _put_together(self, tiles: Sequence[Tile]) -> Maps:
-        made = {}
-        for name, shape in self.layers.items():
-            file = self.folder / f"{name}.npy"
-            made[name] = np.lib.format.open_memmap(file, "w+", np.float32, (*self.shape, *shape))
-        for tile in tiles:
-            found = self._open(tile) or {}
-            for name in self.layers:
-                made[name][tile] = found.get(name, np.nan)
-        for maps in made.values():
-            maps.flush()
+        over_items(partial(self._write, tiles), list(self.layers))
         return {
-            name: np.load(self.folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
-            for name in made
+            name: np.load(self._map(name), mmap_mode="r", allow_pickle=False)
+            for name in self.layers
         }
+
+    def _map(self, name: str) -> Path:
+        return self.folder / f"{name}.npy"
+
+    def _write(self, tiles: Sequence[Tile], name: str) -> None:
+        """One map from its tiles, a row of tiles after the other."""
+        shape = (*self.shape, *self.layers[name])
+        about = {"descr": "<f4", "fortran_order": False, "shape": shape}
+        with self._map(name).open("wb") as file:
+            np.lib.format.write_array_header_1_0(file, about)
+            for _, row in groupby(tiles, key=lambda tile: tile.rows.start):
+                parts = []
+                for tile in row:
+                    found = self._open(tile)
+                    blank = (*tile.shape, *self.layers[name])
+                    parts.append(np.full(blank, np.nan, "<f4") if found is None else found[name])
+                for block in (
+                    parts if len(parts) == 1 else map(np.concatenate, zip(*parts, strict=True))
+                ):
+                    file.write(np.ascontiguousarray(block).data)
 
     def _open(self, tile: Tile) -> Maps | None:
         """Maps of a tile, one after the other in its file; None where that is not as it should."""

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from unmix.blocks import row_blocks
+from unmix.parallel import over_items
 from unmix.tiles.cut import Tile
 from unmix.tiles.fill import filled, reach_of
 from unmix.tiles.residual import residuals
@@ -30,6 +32,8 @@ __all__ = ["Done", "Maps", "Unreadable", "Work"]
 
 Pixels = NDArray[np.floating]
 Maps = dict[str, NDArray[np.float32]]
+
+_STRIP = 2**21  # values of the rows computed at a time: pixels and mixtures stay in cache
 
 
 class Unreadable(OSError):
@@ -106,19 +110,40 @@ class Work:
             The method gave no numbers.
         """
         start = time.perf_counter()
-        window, pixels, valid, block = self._read(tile)
-        read = time.perf_counter() - start
-        inner = tile.within(window)
+        if self.halo:
+            window, pixels, valid, block = self._read(tile)
+            read = time.perf_counter() - start
+            inner = tile.within(window)
+            maps = self._laid_out(pixels, valid, block, inner)
+        else:
+            block = self._block(tile)
+            read = time.perf_counter() - start
+            strips = list(row_blocks(block.shape, _STRIP))
+            parts = over_items(lambda rows: self._strip(block, tile, rows), strips)
+            maps = {name: np.concatenate([part[name] for part in parts]) for name in self.layers}
+        return Done(maps, {"read": read, "compute": time.perf_counter() - start - read})
+
+    def _strip(self, block: NDArray[np.float32], tile: Tile, rows: slice) -> Maps:
+        """Maps of some rows of a tile, few enough to stay in the processor's cache."""
+        part = block[rows]
+        at = (tile.rows.start + rows.start, tile.cols.start)
+        pixels, valid = self.preparation.apply(part, at)
+        whole = (slice(0, part.shape[0]), slice(0, part.shape[1]))
+        return self._laid_out(pixels, valid, part, whole)
+
+    def _laid_out(
+        self, pixels: Pixels, valid: NDArray[np.bool_], block: NDArray[np.float32],
+        inner: tuple[slice, slice],
+    ) -> Maps:  # fmt: skip
+        """All maps of the inner part of a window (y, x, ...)."""
         seen = valid[inner]
         found: dict[str, Pixels] = {}
         if seen.any():
             found = self._maps(pixels, valid, inner)
             self._check(found)
             found["view"] = block[inner][..., self.view][seen]
-        maps = {
-            name: _laid_out(found.get(name), seen, shape) for name, shape in self.layers.items()
-        }
-        return Done(maps, {"read": read, "compute": time.perf_counter() - start - read})
+        layers = self.layers.items()
+        return {name: _laid_out(found.get(name), seen, shape) for name, shape in layers}
 
     def _check(self, maps: dict[str, Pixels]) -> None:
         """`FloatingPointError` unless all but features is numbers in every valid pixel."""
@@ -138,13 +163,16 @@ class Work:
             pixels, valid, block = self._prepared(window)
         return window, pixels, valid, block
 
-    def _prepared(self, window: Tile) -> tuple[Pixels, NDArray[np.bool_], NDArray[np.float32]]:
+    def _block(self, window: Tile) -> NDArray[np.float32]:
         try:
-            block = np.asarray(self.scene[window.rows, window.cols].values, np.float32)
+            return np.asarray(self.scene[window.rows, window.cols].values, np.float32)
         except MemoryError:
             raise
         except Exception as error:  # whatever a format's library says of a bad block
             raise Unreadable(" ".join(str(error).split())[:200]) from error
+
+    def _prepared(self, window: Tile) -> tuple[Pixels, NDArray[np.bool_], NDArray[np.float32]]:
+        block = self._block(window)
         at = (window.rows.start, window.cols.start)
         pixels, valid = self.preparation.apply(block, at)
         return pixels, valid, block
@@ -153,18 +181,21 @@ class Work:
         self, pixels: Pixels, valid: NDArray[np.bool_], inner: tuple[slice, slice]
     ) -> dict[str, Pixels]:
         """Maps (valid pixel of the tile, ...)."""
+        from sklearn import config_context
+
         seen = valid[inner]
         mine = pixels[inner]
         X = mine.reshape(-1, mine.shape[-1]) if seen.all() else mine[seen]
         image = None
         if self.halo:
             image, inner = _cropped(filled(pixels[valid], valid), inner, self.halo)
-        if self.estimator.halo and image is not None:
-            A, sure = self.estimator.transform_with_uncertainty(image)
-            A = A[inner][seen]
-            sure = None if sure is None else {k: v[inner][seen] for k, v in sure.items()}
-        else:
-            A, sure = self.estimator.transform_with_uncertainty(X)
+        with config_context(assume_finite=True):  # else a pass of its own for NaN
+            if self.estimator.halo and image is not None:
+                A, sure = self.estimator.transform_with_uncertainty(image)
+                A = A[inner][seen]
+                sure = None if sure is None else {k: v[inner][seen] for k, v in sure.items()}
+            else:
+                A, sure = self.estimator.transform_with_uncertainty(X)
         maps = {"abundances": A, "residual": residuals(self.estimator, X, A, self.scale)}
         if sure is not None and self.uncertain:
             maps["uncertainty"] = np.stack([sure[s] for s in STATISTICS], axis=-1)
