@@ -56,25 +56,25 @@ def main() -> None:
         known = {"n_endmembers": len(MATERIALS)}
     result = run(place / "scene.hdr", method=arguments.method, **known)
     result.save(arguments.out / "result", overwrite=True)
-    A = _as_the_truth(result, place)
-    figure24(result, A, place).savefig(arguments.out / "figure24.png", dpi=140)
+    order = _as_the_truth(result, place)
+    A = np.asarray(result.abundances.values)[..., order]
+    figure24(result, A, place, order).savefig(arguments.out / "figure24.png", dpi=140)
     figure25(result, A).savefig(arguments.out / "figure25.png", dpi=140)
     print(arguments.out / "figure24.png", arguments.out / "figure25.png", sep="\n")
 
 
 def _as_the_truth(result: Unmixing, place: Path) -> np.ndarray:
-    """Abundances in the order of `MATERIALS`; by spectral angle where the run was blind."""
-    A = np.asarray(result.abundances.values)
+    """Which member is which of `MATERIALS`; by spectral angle where the run was blind."""
     if result.endmembers.names == tuple(MATERIALS):
-        return A
+        return np.arange(len(MATERIALS))
     truth = np.empty_like(result.endmembers.spectra)
     order = np.argsort(np.asarray(result.endmembers.wavelength), kind="stable")
     truth[:, order] = read_endmembers(place / "endmembers.csv").spectra
     kept = np.isfinite(result.endmembers.spectra).all(axis=0)
-    return A[..., align(E_est=result.endmembers.spectra[:, kept], E_true=truth[:, kept])]
+    return align(E_est=result.endmembers.spectra[:, kept], E_true=truth[:, kept])
 
 
-def figure24(result: Unmixing, A: np.ndarray, place: Path) -> Figure:
+def figure24(result: Unmixing, A: np.ndarray, place: Path, members: np.ndarray) -> Figure:
     """False colour with the regions, endmember spectra, abundance maps above the truth's."""
     names = list(MATERIALS)
     figure = Figure(figsize=(2.1 * len(names), 7.6), layout="constrained")
@@ -87,8 +87,9 @@ def figure24(result: Unmixing, A: np.ndarray, place: Path) -> Figure:
     view.set_title("False colour, regions", fontsize=9)
     E = result.endmembers
     order = np.argsort(np.asarray(E.wavelength), kind="stable")
-    for k, (name, spectrum) in enumerate(zip(E.names, E.spectra, strict=True)):
-        curves.plot(E.wavelength[order], spectrum[order], lw=1, color=member_colour(k), label=name)
+    for k, member in enumerate(members):  # colours are those of the materials in every panel
+        curves.plot(E.wavelength[order], E.spectra[member][order], lw=1, color=member_colour(k),
+                    label=E.names[member])  # fmt: skip
     curves.set(xlabel="Wavelength, nm", ylabel="Reflectance")
     curves.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
     axes = below.subplots(2, len(names))
@@ -96,7 +97,8 @@ def figure24(result: Unmixing, A: np.ndarray, place: Path) -> Figure:
     for k, name in enumerate(names):
         axes[0, k].set_title(name, fontsize=9)
         for row, maps in zip(axes, (A, truth), strict=True):
-            row[k].imshow(maps[..., k], vmin=0, vmax=1, cmap="viridis")
+            image = row[k].imshow(maps[..., k], vmin=0, vmax=1, cmap="viridis")
+    below.colorbar(image, ax=axes, shrink=0.8, pad=0.01, label="abundance")
     axes[0, 0].set_ylabel("found")
     axes[1, 0].set_ylabel("truth")
     for axis in (view, *axes.ravel()):
@@ -122,7 +124,7 @@ def figure25(result: Unmixing, A: np.ndarray) -> Figure:
         image = axis.imshow(share, vmin=0, vmax=1, cmap=heat)
         axis.contour(np.nan_to_num(share) > THRESHOLD, [0.5], colors=["#1f6feb"], linewidths=0.9)
         axis.set_title(f"{group}: share, and where it exceeds {THRESHOLD}", fontsize=10)
-        figure.colorbar(image, ax=axis, shrink=0.8)
+        figure.colorbar(image, ax=axis, shrink=0.6, label="abundance")
     for axis in axes:
         axis.set(xticks=[], yticks=[])
     return figure
