@@ -22,6 +22,8 @@ __all__ = ["explain_again", "moved"]
 
 Array = NDArray[np.float64]
 
+_LOST = "finetune: the model's members cannot be told apart in this scene; train on it instead"
+
 
 def explain_again(
     lens: Lens,
@@ -69,16 +71,17 @@ def explain_again(
         few = sample_rows(len(view.Y), COMPARED, seed)
         seen, left = view.Y[few], view.noise[few]
         starts = {"model": V} if np.any(known) else {"model": V} | _simplex(lens, Y, V, seed)
-        found = []
-        for i, (name, start) in enumerate(starts.items()):
+    except (FloatingPointError, np.linalg.LinAlgError):
+        raise InputError(_LOST) from None
+    found = []
+    for i, (name, start) in enumerate(starts.items()):
+        with suppress(FloatingPointError, np.linalg.LinAlgError):  # the other start may do
             done = fit(seen, lens.white, start, surface, noise=left, fixed=known)
             found.append(Candidate(name, surface.name, done, done.log_likelihood))
-            if progress is not None:
-                progress((i + 1) / (len(starts) + 1))
-    except (FloatingPointError, np.linalg.LinAlgError):
-        raise InputError(
-            "finetune: the model's members cannot be told apart in this scene; train on it instead"
-        ) from None
+        if progress is not None:
+            progress((i + 1) / (len(starts) + 1))
+    if not found:
+        raise InputError(_LOST)
     found.sort(key=lambda c: -c.score)
     return settled(lens, view, found, known, seed)
 
