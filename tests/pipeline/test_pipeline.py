@@ -470,8 +470,19 @@ def test_bands_are_found_by_wavelength(model):
 
 
 def test_bands_in_the_models_own_order_only(model):
-    with pytest.raises(InputError, match="the scene's nearest is at"):
+    with pytest.raises(InputError, match="into the model's order"):
         apply_model(model, scene().isel(band=slice(None, None, -1)))
+
+
+def test_of_bands_that_are_near_the_nearest_is_taken(tmp_path):
+    """As where detectors overlap: the band before, left out in training, is not the model's."""
+    nm = WAVELENGTH.copy()
+    nm[12] = nm[13] - 0.7
+    cube = scene().assign_coords(wavelength=("band", nm))
+    dropped = {"preparation": {"drop_bands": "13", "overlap": "keep"}}
+    train_model(cube, tmp_path / "m", n_endmembers=K, method="vca-fcls", **dropped)
+    kept = apply_model(tmp_path / "m", cube).provenance["bands"]["kept"]
+    assert kept[12:14] == [False, True]
 
 
 def test_bands_that_repeat_are_told_apart(tmp_path):

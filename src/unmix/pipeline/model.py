@@ -216,17 +216,22 @@ def _damaged(name: str) -> InputError:
 
 
 def _by_wavelength(model: NDArray[np.float64], scene: NDArray[np.float64]) -> NDArray[np.intp]:
-    """The scene's band for each of the model's; ascending, one each."""
+    """The scene's nearest band for each of the model's; ascending, one each."""
     found = np.empty(len(model), np.intp)
     first = 0
     for i, wavelength in enumerate(model):  # bands keep their order, so repeats are told apart
         near = np.flatnonzero(np.abs(scene[first:] - wavelength) <= SAME_BAND)
         if not len(near):
             nearest = scene[np.nanargmin(np.abs(scene - wavelength))]
+            if abs(nearest - wavelength) <= SAME_BAND:
+                raise InputError(
+                    f"model: uses its band at {wavelength:.1f} nm after the others, the scene has "
+                    "it before them; bring the scene's bands into the model's order"
+                )
             raise InputError(
                 f"model: uses a band at {wavelength:.1f} nm, the scene's nearest is at "
                 f"{nearest:.1f} nm; apply it to scenes of the sensor it was trained on"
             )
-        found[i] = first + near[0]
+        found[i] = first + near[np.argmin(np.abs(scene[first:][near] - wavelength))]
         first = found[i] + 1
     return found
