@@ -132,6 +132,18 @@ def test_dark_object_removes_even_haze(rho, radiance):
     np.testing.assert_allclose(to_reflectance(hazy, "dark-object").values, rho, atol=2e-3)
 
 
+def test_dark_object_is_not_the_noise_of_the_darkest(rho, radiance):
+    """Of a thousand dark pixels the least value is three standard deviations too low."""
+    rng = np.random.default_rng(2)
+    haze, sun = 20 * (400 / NM) ** 3, radiance[0, 1] / rho[0, 1]
+    true = np.tile(rho, (8, 9, 1))
+    true[:20] = rho[0, 0]
+    seen = true * sun + haze + 0.01 * sun * rng.standard_normal(true.shape)
+    found = to_reflectance(scene_of(seen.astype(np.float32), acquired=DATE), "dark-object").values
+    error = np.median((found - true).reshape(-1, 30), axis=0)
+    assert np.abs(error).max() < 0.015  # 0.03 by the least values themselves
+
+
 def test_empirical_line_undoes_any_line(rho, radiance):
     rng = np.random.default_rng(3)
     gain, offset = rng.uniform(0.5, 2, 30), rng.uniform(0, 5, 30)

@@ -197,7 +197,12 @@ def _from_sun(
 
 
 def _dark(scene: xr.DataArray, seed: int) -> NDArray[np.float64]:
-    """Radiance of the darkest pixels in each band; 0 where a band has no data."""
+    """Radiance of the darkest pixels in each band; 0 where a band has no data.
+
+    Pixels are taken as their signal: the least of many is three standard deviations of the noise
+    too dark.
+    """
+    from unmix.features.signal import signal_of
     from unmix.prepare.sample import sample_pixels
 
     X = sample_pixels(scene, _SAMPLE, seed).astype(np.float64)
@@ -205,6 +210,10 @@ def _dark(scene: xr.DataArray, seed: int) -> NDArray[np.float64]:
     X[~np.isfinite(X)] = np.nan
     known = ~np.isnan(X).all(axis=0) if len(X) else np.zeros(X.shape[1], bool)
     out = np.zeros(X.shape[1])
+    varies = known & ~np.isnan(X).any(axis=0)
+    varies[varies] = np.ptp(X[:, varies], axis=0) > 0
+    if len(X) > 2 * varies.sum() > 0:
+        X[:, varies] = signal_of(X[:, varies], seed=seed)
     out[known] = np.nanpercentile(X[:, known], _DARK, axis=0, method="lower")
     return out
 
