@@ -10,7 +10,17 @@ from numpy.typing import NDArray
 from unmix.blocks import finite_pixels, planes, remembered, row_blocks
 from unmix.types import Unmixing
 
-__all__ = ["WIDE", "Fit", "Summary", "fit_of", "largest_sd", "quantile", "summary_of", "sure_of"]
+__all__ = [
+    "WIDE",
+    "Fit",
+    "Summary",
+    "fit_of",
+    "highest_shown",
+    "largest_sd",
+    "quantile",
+    "summary_of",
+    "sure_of",
+]
 
 WIDE = 0.2
 """Width of a 90 % interval beyond which an abundance is hardly known."""
@@ -53,6 +63,11 @@ class Fit:
     median: float
     top: float
     outliers: float
+
+    @property
+    def shown(self) -> float:
+        """`highest_shown` of the error."""
+        return self.top or 1.0 if self.pixels else 1.0
 
 
 @remembered
@@ -123,6 +138,16 @@ def quantile(values: NDArray[np.floating], q: float) -> float:
     values.partition([low, high])
     below, above = float(values[low]), float(values[high])
     return below + (above - below) * (place - low)
+
+
+def highest_shown(values: NDArray[np.floating]) -> float:
+    """Upper end of a colour scale: the 99th percentile of what is finite, 1 where that is nothing.
+
+    >>> highest_shown(np.array([0.0, 0.5, np.nan, 2.0]))
+    1.97
+    """
+    finite = values[np.isfinite(values)]
+    return quantile(finite, 0.99) or 1.0 if finite.size else 1.0
 
 
 def largest_sd(result: Unmixing) -> NDArray[np.float32] | None:

@@ -19,11 +19,11 @@ from mineral_scenes import mineral_scene, on_map, swath_scene
 from unmix.checks import InputError
 from unmix.output import ortho, pyramid, save, zarr_maps
 from unmix.output.ortho import on_grid
-from unmix.plot import residual_top, shrink
+from unmix.plot import shrink
 from unmix.report.geology import geology
 from unmix.report.images import pictures
 from unmix.report.trust import judgements
-from unmix.summary import quantile, summary_of, sure_of
+from unmix.summary import highest_shown, quantile, summary_of, sure_of
 from unmix.types import Endmembers, Unmixing
 
 
@@ -96,7 +96,7 @@ def test_quantiles_and_shrunk_maps_are_numpy_s():
     values = np.random.default_rng(1).normal(size=1001).astype(np.float32)
     for q in (0.0, 0.02, 0.5, 0.99, 1.0):
         assert quantile(values.copy(), q) == pytest.approx(np.quantile(values.astype(float), q))
-    assert residual_top(np.array([1.0, np.nan])) == 1.0
+    assert highest_shown(np.array([1.0, np.nan])) == 1.0
     maps = np.random.default_rng(1).normal(size=(31, 45, 2)).astype(np.float32)
     maps[3:9, 2:9] = np.nan
     padded = np.pad(maps, [(0, 1), (0, 3), (0, 0)], constant_values=np.nan).reshape(8, 4, 12, 4, 2)

@@ -171,11 +171,12 @@ def find_anomalies(
     """
     for k in members:
         labels, count = _labelled(_above(A[..., k], limits[k]))
-        sizes = np.bincount(labels.ravel(), minlength=count + 1)
+        sizes = np.zeros(count + 1, np.intp)
+        _count(labels, sizes)
         kept = sizes >= max(least_pixels, 1)
         kept[0] = False
         number = np.where(kept, np.cumsum(kept), 0).astype(np.int32)
-        flags = np.packbits(kept[labels])
+        flags = np.packbits(np.take(kept, labels))
         pixels = sizes[kept]
         highest, *sums = np.zeros((5, len(pixels)))
         for rows in row_blocks(labels.shape):
@@ -193,6 +194,14 @@ def find_anomalies(
 def _above(a: NDArray[np.floating], limit: float) -> NDArray[np.bool_]:
     """Which pixels exceed a threshold; those without data do not."""
     return np.asarray(np.asarray(a, np.float32) > np.float64(limit))
+
+
+@njit(nogil=True, cache=True)
+def _count(labels: Any, sizes: Any) -> None:
+    """Add the pixels of each label, 0 first."""
+    for i in range(labels.shape[0]):
+        for j in range(labels.shape[1]):
+            sizes[labels[i, j]] += 1
 
 
 @njit(nogil=True, cache=True)

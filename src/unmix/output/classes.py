@@ -7,12 +7,11 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import numpy as np
-from matplotlib.colors import to_rgb
 
 from unmix.blocks import remembered
 from unmix.geology.dominant import Dominant, dominant
 from unmix.output.rasters import georeferencing, write_tiff
-from unmix.plot.style import member_colour
+from unmix.plot.style import member_colour, rgb_of
 from unmix.types import Unmixing
 
 __all__ = ["MIXED", "MIXED_COLOUR", "class_entries", "classes_of", "write_classes"]
@@ -43,7 +42,7 @@ def write_classes(result: Unmixing, found: Dominant, folder: Path) -> None:
     entries = class_entries(result.endmembers.names)
     palette = {0: (0, 0, 0, 0)}
     for code, _, colour in entries:
-        red, green, blue = (round(255 * v) for v in to_rgb(colour))
+        red, green, blue = (round(255 * v) for v in rgb_of(colour))
         palette[code] = (red, green, blue, 255)
     tags = {f"class_{code}": name for code, name, _ in entries}
     write_tiff(

@@ -11,8 +11,8 @@ from unmix.output.classes import class_entries
 from unmix.output.features import feature_names
 from unmix.output.styles import categorised, paletted, pseudocolour, write_style
 from unmix.output.uncertainty import band_names
-from unmix.plot import residual_top
 from unmix.plot.style import ABUNDANCE, RESIDUAL
+from unmix.summary import fit_of, highest_shown
 from unmix.types import Unmixing
 
 __all__ = ["write_styles"]
@@ -47,10 +47,10 @@ def _maps(result: Unmixing, folder: Path) -> None:
         write_style(style, folder / f"abundances_{k}.qml")
         if k == 1:
             write_style(style, folder / "abundances.qml")
-    top = residual_top(np.asarray(result.residual.values[..., 0]))
+    top = fit_of(result).shown
     write_style(pseudocolour(1, "rmse", 0, top, RESIDUAL), folder / "residual.qml")
     if result.uncertainty is not None:
-        top = residual_top(np.asarray(result.uncertainty.values[:, :, 0, 0]))
+        top = highest_shown(np.asarray(result.uncertainty.values[:, :, 0, 0]))
         style = pseudocolour(1, band_names(names)[0], 0, top, RESIDUAL)
         write_style(style, folder / "uncertainty.qml")
 
@@ -64,7 +64,7 @@ def _features(result: Unmixing, folder: Path) -> None:
         depth = np.asarray(result.features.values[..., 3 * i])
         low, high = feature_named(name).centre
         styles = (
-            pseudocolour(3 * i + 1, bands[3 * i], 0, residual_top(depth), ABUNDANCE),
+            pseudocolour(3 * i + 1, bands[3 * i], 0, highest_shown(depth), ABUNDANCE),
             pseudocolour(3 * i + 2, bands[3 * i + 1], low, high, FEATURE_RAMP, " nm"),
             pseudocolour(3 * i + 3, bands[3 * i + 2], 0, 1, "gray"),
         )

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import unmix
-from unmix.parallel import n_threads
+from unmix.parallel import n_threads, over_items
 
 __all__ = ["code", "git_commit", "hash_files"]
 
@@ -65,16 +65,17 @@ def hash_files(files: Sequence[Path]) -> list[dict[str, Any]]:
     >>> hash_files([path])[0]["sha256"][:8]
     'ba7816bf'
     """
-    entries = []
-    for path in files:
-        size = path.stat().st_size
-        with path.open("rb") as stream:
-            if size <= _LARGE:
-                found = {"sha256": hashlib.file_digest(stream, "sha256").hexdigest()}
-            else:
-                found = {"sha256_of_parts": _of_parts(stream, size)}
-        entries.append({"path": str(path), "bytes": size, **found})
-    return entries
+    return over_items(_hashed, files)
+
+
+def _hashed(path: Path) -> dict[str, Any]:
+    size = path.stat().st_size
+    with path.open("rb") as stream:
+        if size <= _LARGE:
+            found = {"sha256": hashlib.file_digest(stream, "sha256").hexdigest()}
+        else:
+            found = {"sha256_of_parts": _of_parts(stream, size)}
+    return {"path": str(path), "bytes": size, **found}
 
 
 def _of_parts(stream: BinaryIO, size: int) -> str:

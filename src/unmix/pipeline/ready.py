@@ -91,6 +91,12 @@ class Ready:
         """What a method is given: the image if it looks at neighbours, else the valid pixels."""
         return self.image if method.halo else self.X
 
+    @cached_property
+    def usual(self) -> float:
+        """What values of the pixels reach: the 99th percentile of their sizes."""
+        some = self.X[:: max(len(self.X) // _SEEN, 1)]
+        return float(np.percentile(np.abs(some), 99))
+
     @property
     def warnings(self) -> list[str]:
         """What the user should look at before trusting the result."""
@@ -99,8 +105,7 @@ class Ready:
             found.append(str(self.scene.attrs["approximate"]))
         if self.E is None:
             return found
-        some = self.X[:: max(len(self.X) // _SEEN, 1)]
-        pixel = float(np.percentile(np.abs(some), 99))
+        pixel = self.usual
         member = float(np.percentile(np.abs(self.E), 99))
         if member > 30 * pixel or pixel > 30 * member:
             found.append(
@@ -237,6 +242,6 @@ def with_given(ready: Ready, scene: xr.DataArray, endmembers: Known) -> Ready:
         return ready
     prepared, like = ready.preparation, None
     if not scene.attrs.get("scale_declared"):
-        like = prepared.divisor, float(np.percentile(np.abs(ready.X), 99))
+        like = prepared.divisor, ready.usual
     given = on_bands_of(scene, endmembers, like=like)
     return replace(ready, given=given, E=prepared.apply_spectra(given.spectra))

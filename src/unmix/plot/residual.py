@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from numpy.typing import NDArray
 
 from unmix.blocks import row_blocks
 from unmix.plot.maps import show_map, side_ratio
@@ -27,7 +24,7 @@ from unmix.plot.style import (
     shrink,
     title,
 )
-from unmix.summary import fit_of, quantile
+from unmix.summary import fit_of
 from unmix.types import Unmixing
 
 
@@ -40,7 +37,7 @@ def residual_map(result: Unmixing) -> Figure:
     figure = Figure(figsize=(10.4, max(h, 2.4) + 1.2))
     axes = inch_axes(figure, 0.3, 0.3, w, h)
     image = show_map(
-        axes, shrink(rmse, 500), cmap=colormap(RESIDUAL), vmin=0, vmax=residual_top(rmse)
+        axes, shrink(rmse, 500), cmap=colormap(RESIDUAL), vmin=0, vmax=fit_of(result).shown
     )
     title(axes, "reconstruction RMSE", max(w, 1.8))
     scale = inch_axes(figure, 0.3, h + 0.45, max(min(w, 2.6), 1.6), 0.11)
@@ -82,12 +79,6 @@ def _draw_histogram(axes: Axes, result: Unmixing) -> None:
     axes.legend(loc="upper right", frameon=False, fontsize=9, labelcolor=INK)
     axes.set_xlim(0, limit)
     axes.xaxis.set_major_locator(MaxNLocator(5))
-
-
-def residual_top(rmse: NDArray[Any]) -> float:
-    """Upper end of the residual's colour scale: its 99th percentile."""
-    finite = rmse[np.isfinite(rmse)]
-    return quantile(finite, 0.99) or 1.0 if finite.size else 1.0
 
 
 def noise_level(result: Unmixing) -> float | None:

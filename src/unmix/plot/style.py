@@ -6,17 +6,18 @@ import math
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.colors import Colormap
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from unmix.types import Unmixing
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 INK, MUTED, GRID, SHADE, MASKED = "#1d2329", "#68717a", "#e2e5e9", "#f0f2f4", "#d5d9dd"
 ABUNDANCE, RESIDUAL = "viridis", "magma"
@@ -35,10 +36,22 @@ def member_colour(i: int) -> str:
     ('#0072B2', True)
     """
     turn, base = divmod(i, len(COLOURS))
-    rgb = np.array(matplotlib.colors.to_rgb(COLOURS[base]))
+    if not turn:
+        return COLOURS[base]
+    rgb = np.array(rgb_of(COLOURS[base]))
     toward, part = ((1.0, 0.4), (0.0, 0.35), (1.0, 0.65), (0.0, 0.6))[(turn - 1) % 4]
-    mixed = rgb + (toward - rgb) * part if turn else rgb
-    return str(matplotlib.colors.to_hex(tuple(mixed.tolist()))).upper()
+    mixed = np.rint((rgb + (toward - rgb) * part) * 255).astype(int)
+    return "#{:02X}{:02X}{:02X}".format(*mixed.tolist())
+
+
+def rgb_of(colour: str) -> tuple[float, float, float]:
+    """Red, green and blue, 0 to 1, of a colour such as #0072B2.
+
+    >>> rgb_of("#FF0033")
+    (1.0, 0.0, 0.2)
+    """
+    red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    return red, green, blue
 
 
 def shrink(values: NDArray[Any], limit: int) -> NDArray[np.float64]:
@@ -87,6 +100,8 @@ def short(text: str, room: float, size: float = 9) -> str:
 
 def colormap(name: str) -> Colormap:
     """A colormap that paints masked pixels grey."""
+    import matplotlib
+
     return matplotlib.colormaps[name].with_extremes(bad=MASKED)
 
 
@@ -138,6 +153,8 @@ def note(axes: Axes, text: str) -> None:
 
 def line_handle(i: int) -> Line2D:
     """Legend entry of line `i`."""
+    from matplotlib.lines import Line2D
+
     dash = DASHES[i // len(COLOURS) % len(DASHES)]
     return Line2D([], [], color=member_colour(i), linestyle=dash, linewidth=1.5)
 

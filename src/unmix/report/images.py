@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from unmix.output.rasters import georeferencing, to_rgba
-from unmix.plot import member_colour, residual_top, shrink
+from unmix.plot import member_colour, shrink
 from unmix.plot.maps import side_ratio
 from unmix.plot.style import ABUNDANCE, GRID, INK, MASKED, MUTED, RESIDUAL, SHADE
 from unmix.report.sure import largest_sd
-from unmix.summary import summary_of
+from unmix.summary import fit_of, highest_shown, summary_of
 from unmix.types import Unmixing
 
 LEVELS = 255  # colours of a map; one more means masked
@@ -37,9 +37,9 @@ def pictures(result: Unmixing) -> dict[str, Any]:
     limit = math.ceil(max(rows, columns) / step)
     small = shrink(maps, limit)
     rmse = np.asarray(result.residual.values[..., 0])
-    top = residual_top(rmse)
+    top = fit_of(result).shown
     sd = largest_sd(result)
-    sd_top = 1.0 if sd is None else residual_top(sd)
+    sd_top = 1.0 if sd is None else highest_shown(sd)
     _, transform = georeferencing(result.abundances)
     return {
         "view": None if result.rgb is None else rgba_png(shrink(result.rgb, limit)),
