@@ -149,6 +149,17 @@ def test_absorptions_are_told_with_their_centres(library):
     assert all(p == sorted(p) for p in places)
 
 
+def test_water_of_leaves_is_not_told_as_iron_alone(library):
+    """A ferric centre lies short of 960 nm."""
+    leaf = 0.4 * (1 - 0.15 * np.exp(-(((EMIT - 972) / 35) ** 2)))
+    (near,) = [
+        a
+        for a in identify(Endmembers(leaf[None], EMIT), library)[0].absorptions
+        if 950 < a.centre < 985
+    ]
+    assert "water" in near.cause
+
+
 def test_noise_of_dark_water_is_no_absorption(library):
     """Green in the visible, nothing but noise beyond: no iron, hydroxyl or carbonate."""
     rng = np.random.default_rng(0)

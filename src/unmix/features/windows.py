@@ -84,7 +84,7 @@ FEATURES: tuple[Feature, ...] = (
     ),
     Feature(
         "900", (745.0, 775.0), (1250.0, 1300.0), (840.0, 980.0),
-        ("hematite", "goethite", "jarosite"), "Fe3+ crystal field",
+        ("hematite", "goethite", "jarosite"), "Fe3+ crystal field; beyond 950 nm water or Fe2+",
         "water in leaves at 970 nm, pyroxene beyond 900 nm: only where vegetation is masked", 20.0,
         "Tetracorder; Hunt",
     ),
