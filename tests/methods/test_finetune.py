@@ -81,6 +81,14 @@ def test_light_in_which_the_members_of_the_model_are_far_away(model, light):
     model.finetune(X)
     order = align(E_est=model.endmembers_, E_true=members())
     assert rmse(model.transform(X)[..., order], A) < 0.03
+    assert not model.warnings_
+
+
+def test_other_materials_that_nothing_leads_to_are_warned_of(model):
+    others = 2 * members()[:, ::-1] + np.linspace(0, 1, BANDS)
+    model.finetune(scene(others, 1)[0])
+    assert [c.get("failed", False) for c in model.evidence_["candidates"]] == [False, True]
+    assert sum("another material" in w for w in model.warnings_) == K
 
 
 def test_a_finetuned_model_survives_its_file_and_says_how_sure_it_is(model, tmp_path):

@@ -282,7 +282,9 @@ class Best(Unmixer):
             self._keep_typical(there.measured(seen, self.scale))
             self.status_ = "Typical spectra of the model, moved to those of this scene."
         self._record(lens, found)
-        self.warnings_ = (*self._warnings(lens, found), *moved(self.endmembers_, before, _APART))
+        far = any(c.start == "model" and c.fit is None for c in found.candidates)
+        others = moved(self.endmembers_, before, _APART, far)
+        self.warnings_ = (*self._warnings(lens, found), *others)
         self._in_the_pixels_unit(dtype)
         return self
 

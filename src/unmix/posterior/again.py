@@ -75,14 +75,16 @@ def explain_again(
         raise InputError(_LOST) from None
     found = []
     for i, (name, start) in enumerate(starts.items()):
-        with suppress(FloatingPointError, np.linalg.LinAlgError):  # the other start may do
+        try:
             done = fit(seen, lens.white, start, surface, noise=left, fixed=known)
             found.append(Candidate(name, surface.name, done, done.log_likelihood))
+        except (FloatingPointError, np.linalg.LinAlgError):  # the other start may do
+            found.append(Candidate(name, surface.name, None, -np.inf))
         if progress is not None:
             progress((i + 1) / (len(starts) + 1))
-    if not found:
-        raise InputError(_LOST)
     found.sort(key=lambda c: -c.score)
+    if found[0].fit is None:
+        raise InputError(_LOST)
     return settled(lens, view, found, known, seed)
 
 
@@ -103,11 +105,14 @@ def _as_it_is(lens: Lens, Y: Array, noise: Array, V: Array, surface: Surface) ->
     return Fit(V, surface, shares, found.log_likelihood, 0, found.mean, (), np.zeros((n, n)))
 
 
-def moved(E: NDArray[np.floating], before: NDArray[np.floating], most: float) -> tuple[str, ...]:
+def moved(
+    E: NDArray[np.floating], before: NDArray[np.floating], most: float, far: bool = False
+) -> tuple[str, ...]:
     """Warnings of spectra (member, band) that turned by more than `most` radians from `before`.
 
     Where all turn, light and calibration did it: a member has to turn twice as far as the median
-    one, and `3 most` at least is another material.
+    one, and `3 most` at least is another material. Not so if the scene is `far`: nothing led there
+    from the model.
 
     >>> moved(np.eye(2), np.array([[1.0, 0.1], [1.0, 1.0]]), 0.2)
     ("member 2: its spectrum is 0.79 rad from the model's; it may be another material here",)
@@ -117,7 +122,8 @@ def moved(E: NDArray[np.floating], before: NDArray[np.floating], most: float) ->
         for s in (np.asarray(E, np.float64), np.asarray(before, np.float64))
     )
     angle = np.arccos(np.clip((unit * old).sum(axis=1), -1, 1))
-    most = min(max(most, 2 * float(np.median(angle))), 3 * most)
+    if not far:
+        most = min(max(most, 2 * float(np.median(angle))), 3 * most)
     return tuple(
         f"member {k + 1}: its spectrum is {angle[k]:.2f} rad from the model's; "
         "it may be another material here"
