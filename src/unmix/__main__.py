@@ -1,5 +1,6 @@
 """`unmix` and `python -m unmix`: the command line, interrupted in one line even while it loads."""
 
+import atexit
 import io
 import logging
 import os
@@ -29,10 +30,21 @@ def main() -> None:
             "unmix: interrupted: nothing was written; run the same command again", file=sys.stderr
         )
     ignore()  # from here on there is nothing to interrupt
-    if code == 130:  # everything is cleaned up; threads still at work are not waited for
-        sys.stderr.flush()
-        os._exit(130)
-    sys.exit(code)
+    if isinstance(code, str) or "--debug" in sys.argv:
+        sys.exit(code)
+    if code != 130:  # interrupted: threads still at work are not waited for
+        atexit._run_exitfuncs()
+    _leave(code or 0)
+
+
+def _leave(code: int) -> None:
+    """End at once: all is written, and taking down what is loaded takes most of a second."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            code = code or 120  # as the interpreter's own end has it
+    os._exit(code)
 
 
 def _hush() -> None:
