@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from unmix.cli import main
+from unmix.cli.execution import said
 
 
 def call(*arguments):
@@ -70,3 +71,13 @@ def test_real_goes_without_what_is_absent_and_says_so(data, tmp_path, capsys):
     skipped = json.loads((out / "manifest.json").read_text())["skipped"]
     assert len(skipped) == 2 and any(line.startswith("jasper: left out") for line in skipped)
     assert "jasper: left out" in (out / "index.html").read_text()
+
+
+def test_an_interrupted_benchmark_says_that_it_goes_on(tmp_path, monkeypatch, capsys):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("unmix.benchmark.suites.benchmark", interrupted)
+    monkeypatch.setitem(said, "interrupted", said["interrupted"])
+    assert call("paper", "-o", tmp_path / "b") == 130
+    assert f"kept in {tmp_path / 'b'}; the same command goes on" in capsys.readouterr().err

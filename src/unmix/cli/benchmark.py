@@ -10,6 +10,7 @@ import typer
 
 from unmix.cli import app
 from unmix.cli.common import Overwrite, progress
+from unmix.cli.execution import said
 
 
 @app.command()
@@ -32,6 +33,7 @@ def benchmark(
     """Compare the methods; an interrupted benchmark goes on when called again."""
     from unmix.benchmark.suites import benchmark as run_benchmark
 
+    said["interrupted"] = f"finished runs are kept in {out}; the same command goes on"
     names = None if methods is None else [name.strip() for name in methods.split(",")]
     with progress(False) as tell:
         written = run_benchmark(
