@@ -414,3 +414,13 @@ def test_more_members_than_stand_out_of_the_noise_are_warned_of(scale):
     assert any("of 2 members do, not of 5" in w and "-k 2" in w for w in five)
     assert not any("more members" in w for w in five)
     assert not two
+
+
+@pytest.mark.parametrize("scale, times, told", [("none", 1, 1), ("none", 2, 0), ("shade", 2, 1)])
+def test_given_spectra_that_are_the_same_are_warned_of(scale, times, told):
+    """One twice as bright is the same where brightness is free."""
+    X, E = walk()
+    given = np.stack([E[0], E[1], times * E[0]])
+    warned = CResDAE(endmembers=given, scale=scale).fit(X).warnings_
+    assert sum("members 1 and 3 have the same spectrum" in w for w in warned) == told
+    assert not any("members 1 and 2" in w for w in warned)

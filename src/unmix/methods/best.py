@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,7 @@ _CHUNK = 20_000  # pixels whose posterior is worked out at a time
 _WHITE = ("axes", "centre", "sigma", "power", "left")
 _NINETY = 1.6449  # standard deviations on each side that hold 90 % of a Gaussian
 _APART = 0.1  # radians between answers that fit alike: the member is not identified
+_SAME = 1e-4  # of their size: spectra that differ by less are the same
 _UNEXPLAINED = 1.5  # misfit from which on something is missing in the model
 
 
@@ -347,6 +349,13 @@ class Best(Unmixer):
                 + (f" (try -k {spanned})" if spanned > 1 else "")
             )
         here = _directions(self.endmembers_)
+        spectra = self.endmembers_ if self.scale == "none" else here
+        out += [
+            f"members {j + 1} and {k + 1} have the same spectrum: how they split a share cannot be "
+            "told"
+            for j, k in combinations(range(n), 2)
+            if np.linalg.norm(spectra[j] - spectra[k]) <= _SAME * np.linalg.norm(spectra[j])
+        ]
         cosine = (_directions(self.alternatives_) * here).sum(axis=-1).clip(-1, 1)
         unsure = np.flatnonzero(np.arccos(cosine).max(axis=0) > _APART)
         if len(unsure):
