@@ -12,12 +12,12 @@ from contextlib import suppress
 from functools import wraps
 from math import prod
 from typing import Any, TypeVar
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, finalize
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["finite_pixels", "planes", "remembered", "row_blocks"]
+__all__ = ["finite_pixels", "planes", "remembered", "remembered_of", "row_blocks"]
 
 T = TypeVar("T")
 
@@ -74,3 +74,28 @@ def remembered(function: Callable[[Any], T]) -> Callable[[Any], T]:
         return found
 
     return once
+
+
+def remembered_of(part: str) -> Callable[[Callable[[Any], T]], Callable[[Any], T]]:
+    """As `remembered`, for what depends on that map of a result alone.
+
+    Results with the same map, such as copies with more provenance, share it.
+    """
+
+    def of_part(function: Callable[[Any], T]) -> Callable[[Any], T]:
+        known: dict[int, T] = {}
+
+        @wraps(function)
+        def once(result: Any) -> T:
+            maps = getattr(result, part)
+            if id(maps) in known:
+                return known[id(maps)]
+            found = function(result)
+            with suppress(TypeError):  # a stand-in that cannot be kept
+                finalize(maps, known.pop, id(maps), None)
+                known[id(maps)] = found
+            return found
+
+        return once
+
+    return of_part

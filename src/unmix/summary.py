@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from unmix.blocks import finite_pixels, planes, remembered, row_blocks
+from unmix.blocks import finite_pixels, planes, remembered_of, row_blocks
 from unmix.types import Unmixing
 
 __all__ = [
@@ -70,7 +70,7 @@ class Fit:
         return self.top or 1.0 if self.pixels else 1.0
 
 
-@remembered
+@remembered_of("abundances")
 def summary_of(result: Unmixing) -> Summary:
     """The summary of a result, worked out once.
 
@@ -115,7 +115,7 @@ def sure_of(result: Unmixing) -> tuple[NDArray[np.float64], NDArray[np.float64]]
     return (total / valid, wide / valid) if valid else None
 
 
-@remembered
+@remembered_of("residual")
 def fit_of(result: Unmixing) -> Fit:
     """The reconstruction error of a result, worked out once."""
     rmse = np.asarray(result.residual.values[..., 0])

@@ -69,15 +69,16 @@ def finish(
 
 def _summary(result: Unmixing) -> dict[str, Any]:
     """The lines a run ends with."""
+    from unmix.summary import fit_of
+
     about = result.provenance
-    residual = result.residual.sel(quantity="rmse")
     return {
         "method": about["method"]["label"],
         "endmembers": f"{about['n_endmembers']['k']} ({about['n_endmembers']['why']})",
         "scale": f"{about['scale']['mode']} ({about['scale']['why']})",
         "pixels": f"{about['pixels']['total'] - about['pixels']['masked']} of "
         f"{about['pixels']['total']}",
-        "residual": f"{float(residual.median()):.4g} (median RMSE, reflectance)",
+        "residual": f"{fit_of(result).median:.4g} (median RMSE, reflectance)",
         "status": about["convergence"]["status"],
         "seconds": f"{sum(about['timings'].values()):.1f}",
     }

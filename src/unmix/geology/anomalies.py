@@ -127,18 +127,17 @@ def _samples(
     A: NDArray[np.floating], sd: NDArray[np.floating] | None
 ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64] | None]]:
     """Of each member abundances and standard deviations of every so manieth valid pixel."""
-    blocks = list(row_blocks(A.shape))
-    counts = [int(finite_pixels(planes(A[rows])).sum()) for rows in blocks]
-    step, seen = max(1, -(-sum(counts) // _SAMPLE)), 0
+    step, seen = max(1, -(-math.prod(A.shape[:-1]) // _SAMPLE)), 0
     values: list[NDArray[np.float32]] = []
     known: list[NDArray[np.float32]] = []
-    for rows, count in zip(blocks, counts, strict=True):
+    for rows in row_blocks(A.shape):
         a = planes(A[rows])
-        taken = np.flatnonzero(finite_pixels(a))[-seen % step :: step]
+        valid = np.flatnonzero(finite_pixels(a))
+        taken = valid[-seen % step :: step]
         values.append(a[:, taken])
         if sd is not None:
             known.append(planes(np.asarray(sd[rows]))[:, taken])
-        seen += count
+        seen += len(valid)
     for k in range(A.shape[-1]):
         one = np.concatenate([v[k] for v in values]).astype(np.float64)
         yield one, np.concatenate([v[k] for v in known]).astype(np.float64) if known else None
@@ -176,7 +175,9 @@ def find_anomalies(
         kept = sizes >= max(least_pixels, 1)
         kept[0] = False
         number = np.where(kept, np.cumsum(kept), 0).astype(np.int32)
-        flags = np.packbits(np.take(kept, labels))
+        inside = np.empty(labels.shape, np.bool_)
+        _mark(labels, kept, inside)
+        flags = np.packbits(inside)
         pixels = sizes[kept]
         highest, *sums = np.zeros((5, len(pixels)))
         for rows in row_blocks(labels.shape):
@@ -202,6 +203,14 @@ def _count(labels: Any, sizes: Any) -> None:
     for i in range(labels.shape[0]):
         for j in range(labels.shape[1]):
             sizes[labels[i, j]] += 1
+
+
+@njit(nogil=True, cache=True)
+def _mark(labels: Any, kept: Any, inside: Any) -> None:
+    """Which pixels have a label that is kept."""
+    for i in range(labels.shape[0]):
+        for j in range(labels.shape[1]):
+            inside[i, j] = kept[labels[i, j]]
 
 
 @njit(nogil=True, cache=True)

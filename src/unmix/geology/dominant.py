@@ -102,14 +102,13 @@ def _judge(A: Any, S: Any, code: Any, confidence: Any, start: int, stop: int) ->
                 first = j
         if not finite:
             continue
-        doubt = 0.0
+        doubt, most = 0.0, np.float64(A[i, first])
         for j in range(n):
             both = 2 * np.float64(np.float32(ASSUMED_SD))
             if len(S):
                 both = np.float64(S[i, first]) + S[i, j]
-            z = (np.float64(A[i, first]) - A[i, j]) / both
-            if j != first and z < _CERTAIN:
-                doubt += 0.5 * math.erfc(z / math.sqrt(2))
+            if j != first and most - A[i, j] < _CERTAIN * both:
+                doubt += 0.5 * math.erfc((most - A[i, j]) / (both * math.sqrt(2)))
         confidence[i] = max(1 - doubt, 0.0)
         code[i] = n + 1 if confidence[i] < LEAST else first + 1
     return 0

@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from unmix.blocks import finite_pixels, planes
+
 __all__ = ["ternary", "triangle"]
 
 
@@ -21,12 +23,12 @@ def ternary(A: NDArray[np.floating], three: tuple[int, int, int]) -> NDArray[np.
            [0.4, 0.4, 0. ],
            [0. , 0. , 0. ]], dtype=float32)
     """
-    a = np.clip(np.asarray(A, np.float32)[..., list(three)], 0, 1)
-    top = a.max(axis=-1, keepdims=True)
-    total = np.minimum(a.sum(axis=-1, keepdims=True), 1)
-    colour: NDArray[np.float32] = np.where(top > 0, a / np.maximum(top, 1e-6), 0) * total
-    colour[~np.isfinite(np.asarray(A)).all(axis=-1)] = np.nan
-    return colour.astype(np.float32)
+    members = planes(A)
+    r, g, b = colours = np.clip(members[list(three)], 0, 1)
+    top = np.maximum(np.maximum(r, g), b)
+    colours *= np.minimum(r + g + b, 1) / np.maximum(top, np.float32(1e-6))
+    colours[:, ~finite_pixels(members)] = np.nan
+    return np.moveaxis(colours.reshape(3, *np.shape(A)[:-1]), 0, -1)
 
 
 def triangle(size: int) -> NDArray[np.float32]:

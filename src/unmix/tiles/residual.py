@@ -22,21 +22,41 @@ _CHUNK = 16_384  # pixels whose spectra are mixed at a time
 @njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
 def _compare(x: Any, fit: Any, scaled: bool, out: Any) -> None:
     """RMSE, angle and brightness of one pixel; sums in float64."""
-    along = size = power = 0.0
+    along = size = power = square = 0.0
     for j in range(len(x)):
         xj, fj = np.float64(x[j]), np.float64(fit[j])
         along += xj * fj
         size += xj * xj
         power += fj * fj
+        square += (xj - fj) * (xj - fj)
     power, size = max(power, 1e-38), max(size, 1e-38)
-    s = along / power if scaled else 1.0
-    square = 0.0
-    for j in range(len(x)):
-        off = x[j] - s * fit[j]
-        square += off * off
+    s = 1.0
+    if scaled:
+        s, square = along / power, 0.0
+        for j in range(len(x)):
+            off = x[j] - s * fit[j]
+            square += off * off
     out[0] = np.sqrt(square / len(x))
     out[1] = np.arccos(min(max(along / np.sqrt(size * power), -1.0), 1.0))
     out[2] = s
+
+
+@njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
+def _mix(a: Any, E: Any, fit: Any) -> None:
+    """Σ_k a[k] E[k] into `fit`, four members at a time."""
+    fit[:] = 0
+    k = 0
+    while k + 4 <= len(a):
+        p, q, r, s = a[k], a[k + 1], a[k + 2], a[k + 3]
+        first, second, third, fourth = E[k], E[k + 1], E[k + 2], E[k + 3]
+        for j in range(len(fit)):
+            fit[j] += p * first[j] + q * second[j] + r * third[j] + s * fourth[j]
+        k += 4
+    while k < len(a):
+        p, first = a[k], E[k]
+        for j in range(len(fit)):
+            fit[j] += p * first[j]
+        k += 1
 
 
 @njit(nogil=True, cache=True)
@@ -44,11 +64,7 @@ def _linear(X: Any, A: Any, E: Any, scaled: bool, out: Any, start: int, stop: in
     """`_compare` for pixels X[i] and mixtures Σ_k A[i, k] E[k]."""
     fit = np.empty(E.shape[1], E.dtype)
     for i in range(start, stop):
-        fit[:] = 0
-        for k in range(len(E)):
-            a = A[i, k]
-            for j in range(len(fit)):
-                fit[j] += a * E[k, j]
+        _mix(A[i], E, fit)
         _compare(X[i], fit, scaled, out[i])
     return 0
 

@@ -80,8 +80,12 @@ class FolderStore:
         beside = file.with_name(f".{file.name}-{secrets.token_hex(4)}")
         try:
             with beside.open("wb") as stream:
-                flat = [done.maps[name].ravel() for name in self.layers]
-                np.save(stream, np.concatenate(flat), allow_pickle=False)
+                maps = [np.ascontiguousarray(done.maps[name], "<f4") for name in self.layers]
+                about = {"descr": "<f4", "fortran_order": False}
+                size = sum(values.size for values in maps)
+                np.lib.format.write_array_header_1_0(stream, about | {"shape": (size,)})
+                for values in maps:
+                    stream.write(values.data)
             beside.replace(file)
         except OSError as error:
             raise InputError(_failure(error, self.folder)) from error
