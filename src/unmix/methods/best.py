@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,17 @@ from unmix.posterior.doubt import by_parameters, by_sizes
 from unmix.posterior.explain import Explanation, explain
 from unmix.posterior.fit import abundances_of
 from unmix.posterior.observe import Lens, View, focus
+from unmix.posterior.remarks import (
+    APART,
+    UNEXPLAINED,
+    UNTRIED,
+    VARY,
+    equal_members,
+    misfits,
+    noise_members,
+    typical_status,
+    unsure_members,
+)
 from unmix.posterior.sizes import conditional_covariance, sizes
 from unmix.posterior.surfaces import Surface, surface_of
 from unmix.posterior.trial import Trial, trial
@@ -34,9 +44,6 @@ _VARIES = 4.0  # misfit above which a fixed spectrum per material is no descript
 _CHUNK = 20_000  # pixels whose posterior is worked out at a time
 _WHITE = ("axes", "centre", "sigma", "power", "left")
 _NINETY = 1.6449  # standard deviations on each side that hold 90 % of a Gaussian
-_APART = 0.1  # radians between answers that fit alike: the member is not identified
-_SAME = 1e-4  # of their size: spectra that differ by less are the same
-_UNEXPLAINED = 1.5  # misfit from which on something is missing in the model
 
 
 class Best(Unmixer):
@@ -74,12 +81,14 @@ class Best(Unmixer):
                 lens, view, n, E=E, held=self._held(n), seed=self.seed, progress=self._tell
             )
         taken = None
-        if found.misfit > _UNEXPLAINED and E is None and image is not None:
+        if found.misfit > UNEXPLAINED and E is None and image is not None:
             taken = smoother(pixels, image, n, self.scale, self.seed)
         if found.misfit > _VARIES or taken is not None:
             spectra = typical(pixels, image, n, self.scale, self.seed, taken, E, self._held(n))
             self._keep_typical(spectra)
-            self.status_ = self._typical_status(n)
+            self.status_ = typical_status(
+                self._held(n), self.smooths_, len(self.alternatives_), self.scale
+            )
         else:
             tried = trial(lens, view, found, image, seed=self.seed, known=self._held(n))
             self._fit_surface(lens, view, tried, image, E)
@@ -87,26 +96,6 @@ class Best(Unmixer):
         self._in_the_pixels_unit(pixels.dtype)
         self.warnings_ = self._warnings(lens, found)
         return self
-
-    def _typical_status(self, n: int) -> str:
-        """What the spectra are, where no mixing surface explains the scene."""
-        if self._held(n).all():
-            return "Materials vary by more than noise: the given spectra are mixed by area."
-        if self.n_given:
-            return (
-                "Materials vary by more than noise: the given spectra are mixed by area with "
-                "typical spectra of the others."
-            )
-        runs = len(self.alternatives_)
-        smoothed = " of smoothed pixels" if self.smooths_ else ""
-        text = f"Typical spectra{smoothed}, as materials vary by more than noise"
-        text += f"; {runs} runs fit alike." if runs > 1 else "."
-        if self.scale == "none":
-            return text
-        return (
-            f"{text} How bright a material is cannot be told from its pixels: all have the same "
-            "maximum."
-        )
 
     def _record(self, lens: Lens, found: Explanation) -> None:
         """What was chosen, among what, and how well it explains the scene."""
@@ -285,7 +274,7 @@ class Best(Unmixer):
             self.status_ = "Typical spectra of the model, moved to those of this scene."
         self._record(lens, found)
         far = any(c.start == "model" and c.fit is None for c in found.candidates)
-        others = moved(self.endmembers_, before, _APART, far)
+        others = moved(self.endmembers_, before, APART, far)
         self.warnings_ = (*self._warnings(lens, found), *others)
         self._in_the_pixels_unit(dtype)
         return self
@@ -339,52 +328,17 @@ class Best(Unmixer):
 
     def _warnings(self, lens: Lens, found: Explanation) -> tuple[str, ...]:
         """What about the answer may be no property of the scene."""
-        out = []
         n = len(self.endmembers_)
         spanned = max(int(lens.white.signal or 0) + (lens.scale != "shade"), 1)
-        if spanned < n and not self._held(n).all():
-            out.append(
-                f"pixels differ by more than noise as mixtures of {spanned} members do, not of "
-                f"{n}: some members are noise, K is too large"
-                + (f" (try -k {spanned})" if spanned > 1 else "")
-            )
-        here = _directions(self.endmembers_)
-        spectra = self.endmembers_ if self.scale == "none" else here
-        out += [
-            f"members {j + 1} and {k + 1} have the same spectrum: how they split a share cannot be "
-            "told"
-            for j, k in combinations(range(n), 2)
-            if np.linalg.norm(spectra[j] - spectra[k]) <= _SAME * np.linalg.norm(spectra[j])
-        ]
-        cosine = (_directions(self.alternatives_) * here).sum(axis=-1).clip(-1, 1)
-        unsure = np.flatnonzero(np.arccos(cosine).max(axis=0) > _APART)
-        if len(unsure):
-            names = ", ".join(f"{i + 1}" for i in unsure)
-            out.append(
-                f"member {names}: answers that fit alike have other spectra there; members swap or "
-                "merge, and their shares are not to be trusted"
-            )
-        if self.surface_ == TYPICAL and spanned >= n:
-            out.append(
-                f"materials vary by more than noise, which mixtures of {n} spectra cannot "
-                "follow; more members (-k) may help"
-            )
-        elif self.untried_:
-            out.append("the trial by simulation failed: intervals are those of noise alone")
-        if self.surface_ != TYPICAL and found.misfit > _UNEXPLAINED:
-            out.append(
-                f"mixtures of {len(here)} spectra leave {found.misfit:.1f} times the noise: K may "
-                "be too small, or intervals too narrow"
-            )
-        return tuple(out)
+        out = [] if self._held(n).all() else noise_members(spanned, n)
+        out += equal_members(self.endmembers_, self.scale)
+        out += unsure_members(self.endmembers_, self.alternatives_)
+        if self.surface_ == TYPICAL:
+            return (*out, *([VARY.format(n)] if spanned >= n else []))
+        return (*out, *([UNTRIED] if self.untried_ else []), *misfits(found.misfit, n))
 
 
 def _unit(X: Pixels) -> float:
     """A power of ten by which pixels are fractions, roughly: products of spectra have a unit."""
     top = float(np.quantile(np.abs(X).max(axis=1), 0.99)) or float(np.abs(X).max())
     return float(10.0 ** np.ceil(np.log10(top / 1.5)))
-
-
-def _directions(E: Array) -> Array:
-    out: Array = E / np.maximum(np.linalg.norm(E, axis=-1, keepdims=True), 1e-12)
-    return out
