@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,7 +70,10 @@ class EnviPixels:
     def _map(self, mode: Any, skip: int, shape: tuple[int, int, int]) -> NDArray[Any]:
         """A plain array on the mapped file."""
         offset = self.offset + skip
-        return np.asarray(np.memmap(self.path, self.dtype, mode, offset, shape))
+        mapped = np.memmap(self.path, self.dtype, mode, offset, shape)
+        if mode == "c" and hasattr(mmap, "MADV_SEQUENTIAL"):
+            mapped._mmap.madvise(mmap.MADV_SEQUENTIAL)  # type: ignore[attr-defined]  # read far ahead
+        return np.asarray(mapped)
 
 
 def read_envi(path: Path) -> RawScene:

@@ -18,7 +18,6 @@ import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from sklearn.utils.validation import check_is_fitted
 
 import unmix
 from unmix.checks import InputError
+from unmix.pipeline.provenance import git_commit, version_of
 
 __all__ = ["FILES", "check_free", "load_model", "model_info", "save_model"]
 
@@ -198,8 +198,8 @@ def _describe(estimator: Any) -> tuple[dict[str, Any], Arrays]:
         "arrays": {k: {"shape": list(v.shape), "dtype": str(v.dtype)} for k, v in learned.items()},
         "scale": parameters.get("scale"),
         "unmix_version": unmix.__version__,
-        "git_commit": _commit(),
-        "torch_version": metadata.version("torch"),
+        "git_commit": git_commit(),
+        "torch_version": version_of("torch"),
     }
     groups = {"learned.": learned, "parameter.": given, "network.": state}
     return card, {
@@ -243,12 +243,6 @@ def _wavelengths(wavelength: ArrayLike, n_bands: int) -> list[float]:
     if values.shape != (n_bands,) or not np.isfinite(values).all():
         raise InputError(f"wavelength: got shape {values.shape}; give {n_bands} numbers in nm")
     return [float(v) for v in values]
-
-
-def _commit() -> str | None:
-    from unmix.pipeline.provenance import git_commit
-
-    return git_commit()
 
 
 def check_free(path: Path, overwrite: bool) -> None:

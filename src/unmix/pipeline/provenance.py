@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import re
 import subprocess
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from typing import Any, BinaryIO
 import unmix
 from unmix.parallel import n_threads, over_items
 
-__all__ = ["code", "git_commit", "hash_files"]
+__all__ = ["code", "git_commit", "hash_files", "version_of"]
 
 _LARGE = 2**30  # bytes of a file that is hashed whole
 _PARTS, _PART = 64, 2**20
@@ -35,9 +36,23 @@ def code(seed: int) -> dict[str, Any]:
         "threads": n_threads(),
         "versions": {
             "python": platform.python_version(),
-            **{name: metadata.version(name) for name in _PACKAGES},
+            **{name: version_of(name) for name in _PACKAGES},
         },
     }
+
+
+def version_of(package: str) -> str:
+    """Version of an installed package.
+
+    From the text of its metadata: parsing all of it takes a tenth of a second to load the parser.
+
+    >>> import numpy
+    >>> version_of("numpy") == numpy.__version__
+    True
+    """
+    distribution = metadata.distribution(package)
+    found = re.search("^Version: *(.+)$", distribution.read_text("METADATA") or "", re.MULTILINE)
+    return found[1].strip() if found else str(distribution.version)
 
 
 def git_commit() -> str | None:

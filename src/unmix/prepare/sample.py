@@ -84,5 +84,6 @@ def _draw(
     if len(pick) > size:
         pick = np.sort(rng.choice(pick, size, replace=False, shuffle=False))
     span = slice(int(rows[0]), int(rows[-1]) + 1)
-    block = np.asarray(scene[span].values, np.float32)[rows - rows[0]]
-    return block.reshape(-1, n_bands)[pick]
+    block = np.asarray(scene[span].values, np.float32)  # of a mapped file what is picked is read
+    row, col = np.divmod(pick, cols)
+    return block[rows[row] - rows[0], col]
