@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import re
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -170,6 +171,10 @@ def _numbers(rows: list[Row], first: int, decimal: str, file: str) -> np.ndarray
     """The cells from column `first` on as an array (row, column)."""
     out = np.empty((len(rows), len(rows[0][1]) - first))
     for i, (line, cells) in enumerate(rows):
+        if decimal == "." and not any("_" in cell for cell in cells[first:]):
+            with suppress(ValueError):  # plain numbers, as most lines are
+                out[i] = list(map(float, cells[first:]))
+                continue
         for j, cell in enumerate(cells[first:]):
             try:
                 out[i, j] = _number(cell, decimal)
