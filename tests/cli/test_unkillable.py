@@ -83,7 +83,7 @@ def test_killed_there_and_resumed(unkillable, reference, moment):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="limits on file sizes are POSIX")
-@pytest.mark.parametrize("where", ["FolderStore.put", "save"])
+@pytest.mark.parametrize("where", ["FolderStore.put", "FolderStore.maps", "save"])
 def test_a_full_disk_is_one_line_and_can_be_gone_on_with(unkillable, reference, where, monkeypatch):
     """As on a full disk: what is written ends in ENOSPC."""
     import errno
@@ -91,7 +91,7 @@ def test_a_full_disk_is_one_line_and_can_be_gone_on_with(unkillable, reference, 
     from unmix.cli import main
 
     place = {
-        "FolderStore.put": "numpy.save",
+        "FolderStore.put": "numpy.lib.format.write_array_header_1_0",
         "FolderStore.maps": "unmix.tiles.store.FolderStore._put_together",
         "save": "unmix.output.write_csv",
     }[where]
